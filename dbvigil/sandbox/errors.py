@@ -1,0 +1,27 @@
+"""What can go wrong with a private server."""
+
+from __future__ import annotations
+
+from dbvigil.errors import DbvigilError
+
+
+class SandboxError(DbvigilError):
+    """A private server cannot do what was asked of it."""
+
+
+class ServerUnavailable(SandboxError):
+    """The programs of a server are not on this machine; the message says what is missing and how to get it."""
+
+    def __init__(self, release: str, missing: str, remedy: str) -> None:
+        super().__init__(f"{release} cannot be had: {missing}; {remedy}")
+        self.release = release
+        self.missing = missing
+        self.remedy = remedy
+
+
+class ServerNotStarted(SandboxError):
+    """A server ended, or did not answer in time, while it was starting; the message ends with its last log lines."""
+
+
+class ReplicaBehind(SandboxError):
+    """A replica did not reach its source's position in time; the message names the replica's own last error."""

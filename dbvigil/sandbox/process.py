@@ -1,0 +1,76 @@
+"""Start processes that cannot outlive this one."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Process = subprocess.Popen[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str]
+    process: Future[Process] = field(default_factory=Future)
+
+
+_orders: queue.SimpleQueue[_Order] | None = None
+_lock = threading.Lock()
+
+
+def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+    """Run `command` with its output added to `log`; it is killed when this process ends, however that comes about.
+
+    The death signal is SIGKILL and no gentler one, because a stopped process acts on no other.
+    """
+    global _orders
+    with _lock:
+        if _orders is None:
+            _orders = queue.SimpleQueue()
+            threading.Thread(target=_work, args=(_orders,), name="sandbox-starter", daemon=True).start()
+    order = _Order(["setpriv", "--pdeathsig", "KILL", *command], log, environment)
+    _orders.put(order)
+    return order.process.result()
+
+
+def _work(orders: queue.SimpleQueue[_Order]) -> None:
+    """Start every process from this one thread, which lives as long as the interpreter.
+
+    The kernel sends the death signal when the thread that started a process ends, so a server started from a
+    short-lived thread would die with that thread.
+    """
+    while True:
+        order = orders.get()
+        try:
+            with open(order.log, "ab") as log:
+                # A session of its own: Ctrl-C in a terminal is meant for the monitor, not for the databases it watches.
+                process = subprocess.Popen(
+                    order.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=order.environment,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            order.process.set_exception(error)
+        else:
+            order.process.set_result(process)
+
+
+def _forget() -> None:
+    """A forked child has no starter thread; it makes its own."""
+    global _orders, _lock
+    _orders = None
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
