@@ -12,7 +12,7 @@ from dbvigil.sandbox.install import install
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one action; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m dbvigil.sandbox", description="Private database servers.")
+    parser = argparse.ArgumentParser(prog="python -m dbvigil.sandbox", description="Private servers.")
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="which servers can be run on this machine")
     fetch = actions.add_parser("install", help="fetch servers that this machine does not have")

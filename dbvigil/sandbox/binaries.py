@@ -37,7 +37,7 @@ RELEASES: dict[str, Release] = {
     for release in (
         Release("mariadb-10.11", "mariadb", (10, 11), "mariadbd"),
         Release("mysql-9.7", "mysql", (9, 7), "mysqld", ("mysql-server-core", "mysql-client-core")),
-        Release("mariadb-11.8", "mariadb", (11, 8), "mariadbd", ("mariadb-server-core", "mariadb-client-core")),
+        Release("mariadb-11.8", "mariadb", (11, 8), "mariadbd", HOST_PACKAGES),
     )
 }
 
@@ -83,7 +83,7 @@ class ServerBinary:
             path = self.basedir / folder / name
             if path.exists():
                 return [*self.prefix, str(path)]
-        raise ServerUnavailable(self.name, f"no program {name} in {self.basedir}", "install the package it is in")
+        raise ServerUnavailable(self.name, f"no program {name} in {self.basedir}", "install its package")
 
 
 def find(name: str) -> ServerBinary:
@@ -128,7 +128,8 @@ def _probe(release: Release, root: Path, prefix: tuple[str, ...]) -> ServerBinar
     answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     match = re.search(r"\b(?:Ver|from) ((\d+)\.(\d+)\.(\d+)\S*)", answer.stdout)
     if match is None:
-        raise ServerUnavailable(release.name, f"{program} does not tell its version", answer.stderr.strip()[-300:])
+        said = answer.stderr.strip()[-300:]
+        raise ServerUnavailable(release.name, f"{program} does not tell its version", said or "reinstall it")
     text, *numbers = match.groups()
     major, minor, patch = map(int, numbers)
     return ServerBinary(release.name, release.flavor, (major, minor, patch), text, root, prefix)

@@ -28,8 +28,8 @@ def building(target: Path) -> Iterator[Path | None]:
     """Build `target`, a folder, exactly once however many processes want it.
 
     Yields a fresh folder to fill, which becomes `target` when the block ends without an error, or None when
-    another process has already built it. A block that fails leaves nothing behind, so `target` is either whole
-    or absent.
+    another process has already built it. A block that fails leaves nothing behind, so `target` is either
+    whole or absent.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / f".{target.name}.lock", "w") as lock:

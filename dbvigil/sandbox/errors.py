@@ -10,7 +10,7 @@ class SandboxError(DbvigilError):
 
 
 class ServerUnavailable(SandboxError):
-    """The programs of a server are not on this machine; the message says what is missing and how to get it."""
+    """A server is not on this machine; the message says what is missing and how to get it."""
 
     def __init__(self, release: str, missing: str, remedy: str) -> None:
         super().__init__(f"{release} cannot be had: {missing}; {remedy}")
@@ -20,8 +20,8 @@ class ServerUnavailable(SandboxError):
 
 
 class ServerNotStarted(SandboxError):
-    """A server ended, or did not answer in time, while it was starting; the message ends with its last log lines."""
+    """A server ended or did not answer while starting; the message ends with the tail of its log."""
 
 
 class ReplicaBehind(SandboxError):
-    """A replica did not reach its source's position in time; the message names the replica's own last error."""
+    """A replica did not reach its source's position in time; the message has the replica's last error."""

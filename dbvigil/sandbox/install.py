@@ -1,9 +1,9 @@
 """Fetch a server that this machine's distribution does not have, into the cache.
 
-Debian's `sid` suite has newer servers than Debian stable. Their packages, with every library they need down to
-the C library, are fetched by apt itself with a configuration of its own (so signatures are checked against
-Debian's keyring and the machine's packages are not touched) and unpacked, not installed. The mirror is the one
-that this machine's apt already uses. No root is needed.
+Debian's `sid` suite has newer servers than Debian stable. Their packages, with every library they need down
+to the C library, are fetched by apt itself with a configuration of its own, so signatures are checked against
+Debian's keyring and the machine's packages are not touched. They are unpacked, not installed. The mirror is
+the one that this machine's apt already uses. No root is needed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dbvigil.sandbox.errors import ServerUnavailable
 SUITE = "sid"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-# Dependencies of the packages' own maintenance scripts; no server program loads them, and they are half the size.
-_SCRIPTS_ONLY = re.compile(r"(perl|libperl|perl-modules|perl-base|libgdbm|libdb5|libc-gconv)[^_]*_")
+# Needed by the packages' maintenance scripts only; no server program loads them.
+_SCRIPTS_ONLY = re.compile(r"(perl|libperl|libgdbm|libdb5|libc-gconv)[^_]*_")
 _DOCUMENTATION = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "var", "etc")
 
 
@@ -51,7 +51,9 @@ def mirror() -> str:
     Asked of apt, not parsed out of its files, so every way of writing a source works.
     """
     answer = _run(["apt-get", "update", "--print-uris"], "apt does not say which mirror it uses")
-    addresses: list[str] = re.findall(r"^'([^']+/)dists/([^/']+)/InRelease'", answer, re.MULTILINE)
+    addresses: list[tuple[str, str]] = re.findall(
+        r"^'([^']+/)dists/([^/']+)/InRelease'", answer, re.MULTILINE
+    )
     codename = _os_release("VERSION_CODENAME")
     for address, suite in addresses:
         if suite in (codename, "stable", "testing", "unstable", SUITE):
@@ -62,13 +64,14 @@ def mirror() -> str:
 def _fetch(release: Release, root: Path) -> None:
     """Unpack the packages of `release` into `root`; raises ServerUnavailable."""
     if not KEYRING.exists():
-        raise ServerUnavailable(release.name, f"{KEYRING} is missing", "run `apt-get install debian-archive-keyring`")
+        remedy = "run `apt-get install debian-archive-keyring`"
+        raise ServerUnavailable(release.name, f"{KEYRING} is missing", remedy)
     with tempfile.TemporaryDirectory(prefix="dbvigil-apt-") as scratch:
         configuration = _apt_configuration(Path(scratch))
         environment = {**os.environ, "APT_CONFIG": str(configuration), "DEBIAN_FRONTEND": "noninteractive"}
         _run(["apt-get", "update"], f"the package list of {SUITE} cannot be fetched", environment)
-        fetch = ["apt-get", "install", "--yes", "--download-only", "--no-install-recommends", *release.packages]
-        _run(fetch, f"the packages of {release.name} cannot be fetched", environment)
+        fetch = ["apt-get", "install", "--yes", "--download-only", "--no-install-recommends"]
+        _run([*fetch, *release.packages], f"the packages of {release.name} cannot be fetched", environment)
         for package in sorted(Path(scratch, "archives").glob("*.deb")):
             if not _SCRIPTS_ONLY.match(package.name):
                 _run(["dpkg-deb", "--extract", str(package), str(root)], f"{package.name} cannot be unpacked")
@@ -78,18 +81,18 @@ def _fetch(release: Release, root: Path) -> None:
     wanted = ".".join(map(str, release.series))
     if binary is None or binary.version[:2] != release.series:
         found = binary.version_text if binary else "no runnable server"
-        raise ServerUnavailable(release.name, f"{SUITE} now has {found}, not {wanted}", "name the new release in RELEASES")
+        remedy = "name the new release in dbvigil/sandbox/binaries.py"
+        raise ServerUnavailable(release.name, f"{SUITE} now has {found}, not {wanted}", remedy)
 
 
 def _apt_configuration(scratch: Path) -> Path:
-    """An apt configuration that knows one suite and no installed package; keeps the machine's own proxy settings."""
+    """An apt configuration that knows one suite and no installed package, with this machine's proxies."""
     for folder in ("state/lists/partial", "archives/partial", "parts"):
         (scratch / folder).mkdir(parents=True)
     (scratch / "status").touch()
     sources = scratch / "debian.sources"
-    sources.write_text(
-        f"Types: deb\nURIs: {mirror()}\nSuites: {SUITE}\nComponents: main\nSigned-By: {KEYRING}\n", encoding="utf-8"
-    )
+    stanza = f"Types: deb\nURIs: {mirror()}\nSuites: {SUITE}\nComponents: main\nSigned-By: {KEYRING}\n"
+    sources.write_text(stanza, encoding="utf-8")
     machine = _run(["apt-config", "dump"], "apt's configuration cannot be read")
     kept = [line for line in machine.splitlines() if line.startswith("Acquire::")]
     own = {
@@ -124,9 +127,13 @@ def _os_release(key: str) -> str:
 
 def _run(command: list[str], failure: str, environment: dict[str, str] | None = None) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=600, check=False
+        )
     except FileNotFoundError:
-        raise ServerUnavailable(SUITE, f"{command[0]} is not on this machine", "this works on Debian only") from None
+        raise ServerUnavailable(
+            SUITE, f"{command[0]} is not on this machine", "this works on Debian only"
+        ) from None
     if done.returncode != 0:
         raise ServerUnavailable(SUITE, failure, done.stderr.strip()[-500:] or f"exit code {done.returncode}")
     return done.stdout

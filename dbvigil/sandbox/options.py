@@ -10,7 +10,7 @@ from dbvigil.sandbox.binaries import ServerBinary
 Options = Mapping[str, str | int | None]
 """Server options by name, with or without hyphens for underscores; None is an option that takes no value."""
 
-# A test server may forget its last second when the machine loses power; in exchange a commit costs no disk sync.
+# A test server may lose its last second when the machine loses power; in exchange a commit syncs no disk.
 _COMMON: Options = {
     "bind-address": "127.0.0.1",
     "skip-name-resolve": "ON",

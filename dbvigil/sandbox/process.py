@@ -27,7 +27,7 @@ _lock = threading.Lock()
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
-    """Run `command` with its output added to `log`; it is killed when this process ends, however that comes about.
+    """Run `command` with its output added to `log`; it is killed when this process ends, in any way.
 
     The death signal is SIGKILL and no gentler one, because a stopped process acts on no other.
     """
@@ -41,6 +41,26 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
     return order.process.result()
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used since its start, user and system."""
+    fields = _stat(Path(f"/proc/{pid}/stat"))
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def is_paused(pid: int) -> bool | None:
+    """Whether a process is stopped by a signal in all its threads; None while it is on the way."""
+    try:
+        states = {_stat(thread)[0] == "T" for thread in Path(f"/proc/{pid}/task").glob("*/stat")}
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # a thread ended while it was looked at, so the next look tells
+    return states.pop() if len(states) == 1 else None
+
+
+def _stat(path: Path) -> list[str]:
+    """The fields of a /proc stat file from the state on; the name before it may hold spaces and brackets."""
+    return path.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+
+
 def _work(orders: queue.SimpleQueue[_Order]) -> None:
     """Start every process from this one thread, which lives as long as the interpreter.
 
@@ -51,7 +71,7 @@ def _work(orders: queue.SimpleQueue[_Order]) -> None:
         order = orders.get()
         try:
             with open(order.log, "ab") as log:
-                # A session of its own: Ctrl-C in a terminal is meant for the monitor, not for the databases it watches.
+                # A session of its own: Ctrl-C is meant for the monitor, not for the databases it watches.
                 process = subprocess.Popen(
                     order.command,
                     stdin=subprocess.DEVNULL,

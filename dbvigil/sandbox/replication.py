@@ -31,8 +31,8 @@ def attach_replica(
 ) -> None:
     """Make `replica` follow `source` and start its threads.
 
-    `channel` names the connection of a replica with several sources; `delay` is the deliberate lag in seconds.
-    With `gtid` it reads all the source ever logged, without it from the source's position now.
+    `channel` names the connection of a replica with several sources; `delay` is a deliberate lag in
+    seconds. With `gtid` it reads all the source ever logged, without it from the source's position now.
     """
     user, password = f"replica_{replica.port}", random_password()
     source.create_user(user, password, REPLICATION_GRANTS)

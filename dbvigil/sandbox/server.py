@@ -12,7 +12,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -33,16 +32,16 @@ Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.DictCursor]"
 
 # The kernel's limit for a socket path is 107 bytes, the servers' own limits are a little lower.
 _LONGEST_SOCKET_PATH = 100
-_PORT_TAKEN = ("Address already in use", "Do you already have another")
+_PORT_TAKEN = "server running on port"
 
 
 class PrivateServer:
     """A MySQL or MariaDB server of one's own, on 127.0.0.1 and a free port, with its data under `home`.
 
-    `server` is a release name such as "mariadb-10.11", or a ServerBinary. Its data folder is made at the first
-    start and kept by `stop`, so a server made again with the same `home` finds its data. `options` are server
-    options that win over the defaults of `dbvigil.sandbox.options`; None is an option that takes no value.
-    With `tls` the server shows that certificate; without it, MySQL and MariaDB from 11.4 show one of their own.
+    `server` is a release name such as "mariadb-10.11", or a ServerBinary. Its data folder is made at the
+    first start and kept by `stop`, so a server made again with the same `home` finds its data. `options` are
+    server options that win over the defaults of `dbvigil.sandbox.options`; None is an option without a value.
+    With `tls` the server shows that certificate; without it, MySQL and MariaDB from 11.4 show their own.
 
     The process dies with the Python process that started it. Methods raise SandboxError.
     """
@@ -80,7 +79,8 @@ class PrivateServer:
         self.destroy()
 
     def __repr__(self) -> str:
-        return f"<PrivateServer {self.binary.name} port {self.port} {'running' if self.running else 'not running'}>"
+        state = "running" if self.running else "not running"
+        return f"<PrivateServer {self.binary.name} port {self.port} {state}>"
 
     # -- what it is
 
@@ -121,8 +121,7 @@ class PrivateServer:
 
     def cpu_seconds(self) -> float:
         """CPU time that the server process has used since its start, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return process.cpu_seconds(self.pid)
 
     def url(self, user: str, password: str, **query: str) -> str:
         """A monitoring URL; underscores in the names of `query` become hyphens, as in `ssl_ca`."""
@@ -141,28 +140,26 @@ class PrivateServer:
         if not self.datadir.exists():
             template.copy_to(self.binary, self.datadir)
         deadline = time.monotonic() + timeout
-        while True:
-            log_start = self.error_log.stat().st_size if self.error_log.exists() else 0
-            self._process = process.start(self._command(), self.error_log, os.environ)
-            _started.add(self)
-            try:
-                self._wait_until_ready(deadline, log_start)
-                return self
-            except ServerNotStarted as error:
-                # Between the choice of a free port and its use, somebody else may have taken it.
-                if self._port_is_fixed or not any(words in str(error) for words in _PORT_TAKEN):
-                    raise
-                self.port = _free_port()
+        try:
+            self._start_once(deadline)
+        except ServerNotStarted as error:
+            # Between the choice of a free port and its use, somebody else may have taken it.
+            if self._port_is_fixed or _PORT_TAKEN not in str(error):
+                raise
+            self.port = _free_port()
+            self._start_once(deadline)
+        return self
 
     def stop(self, timeout: float = 60.0) -> None:
         """Shut down cleanly; a server that takes longer than `timeout` is killed, and that is an error."""
         if not self.running:
             return
         server = self._alive()
-        server.send_signal(signal.SIGTERM)
+        server.terminate()
         server.send_signal(signal.SIGCONT)
         try:
             server.wait(timeout)
+            _started.discard(self)
         except subprocess.TimeoutExpired:
             self.kill()
             raise SandboxError(f"{self!r} did not shut down within {timeout:g} s and was killed") from None
@@ -173,6 +170,7 @@ class PrivateServer:
             server = self._alive()
             server.kill()
             server.wait()
+        _started.discard(self)
 
     def pause(self) -> None:
         """Stop the whole process in its tracks: connections stay open and nothing answers."""
@@ -200,7 +198,7 @@ class PrivateServer:
     # -- its administration
 
     def connect(self, **arguments: Any) -> Connection:
-        """An administrator's connection through the socket, autocommit on; `arguments` as in `pymysql.connect`."""
+        """An administrator's connection through the socket, autocommit on; `arguments` are PyMySQL's."""
         settings: dict[str, Any] = {
             "unix_socket": str(self.socket),
             "user": "root",
@@ -212,7 +210,7 @@ class PrivateServer:
         return pymysql.connect(**(settings | arguments))
 
     def execute(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        """Run one statement as the administrator; rows by column name, none for a statement that has no result."""
+        """Run one statement as the administrator; rows by column name, none where there is no result."""
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
@@ -259,17 +257,25 @@ class PrivateServer:
             "pid-file": str(self.home / "server.pid"),
             "log-error": str(self.error_log),
             "secure-file-priv": str(self.home),
-            # Ports are unique on this machine for as long as a server lives, and so is the identity made of one.
+            # A port is unique on this machine for as long as its server lives; so is an identity made of it.
             "server-id": self.port,
             "performance-schema": "ON" if self._performance_schema else "OFF",
         }
-        layers = [server_options.defaults(self.flavor), own, self.tls.server_options if self.tls else {}, self._options]
-        return server_options.command(self.binary, self.datadir, server_options.merged(*layers))
+        tls = self.tls.server_options if self.tls else {}
+        chosen = server_options.merged(server_options.defaults(self.flavor), own, tls, self._options)
+        return server_options.command(self.binary, self.datadir, chosen)
+
+    def _start_once(self, deadline: float) -> None:
+        log_start = self.error_log.stat().st_size if self.error_log.exists() else 0
+        self._process = process.start(self._command(), self.error_log, os.environ)
+        _started.add(self)
+        self._wait_until_ready(deadline, log_start)
 
     def _wait_until_ready(self, deadline: float, log_start: int) -> None:
         for _ in _polls(deadline):
             if not self.running:
-                raise ServerNotStarted(f"{self.binary.name} ended while starting: {self._log_tail(log_start)}")
+                tail = self._log_tail(log_start)
+                raise ServerNotStarted(f"{self.binary.name} ended while starting: {tail}")
             with contextlib.suppress(pymysql.err.OperationalError), self.connect(connect_timeout=2):
                 return
         self.kill()
@@ -284,8 +290,7 @@ class PrivateServer:
 
     def _wait_for_state(self, *, paused: bool) -> None:
         for _ in _polls(time.monotonic() + 10):
-            state = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-            if (state == "T") is paused:
+            if process.is_paused(self.pid) is paused:
                 return
         raise SandboxError(f"{self!r} did not {'pause' if paused else 'resume'}")
 
@@ -308,7 +313,7 @@ def _free_port() -> int:
         return port
 
 
-_started: weakref.WeakSet[PrivateServer] = weakref.WeakSet()
+_started: set[PrivateServer] = set()
 
 
 @atexit.register
@@ -316,9 +321,8 @@ def _stop_all() -> None:
     """Shut every server down together, so that the wait is that of the slowest and not of all."""
     ours = [server for server in _started if server.running and server._owner == os.getpid()]
     for server in ours:
-        server._alive().send_signal(signal.SIGTERM)
+        server._alive().terminate()
         server._alive().send_signal(signal.SIGCONT)
     for server in ours:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server._alive().wait(20)
-        server.kill()
+        with contextlib.suppress(SandboxError):
+            server.stop(timeout=20)

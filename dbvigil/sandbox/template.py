@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -25,16 +26,17 @@ _ONLY_LOCAL_ROOT = b"DELETE FROM mysql.global_priv WHERE User IN ('', 'root') AN
 
 
 def copy_to(binary: ServerBinary, datadir: Path) -> None:
-    """Make `datadir`, a fresh data folder whose root has no password and may connect through the socket only."""
+    """Make `datadir`: fresh, its root without a password and allowed in through the socket only."""
     source = _template(binary)
     datadir.parent.mkdir(parents=True, exist_ok=True)
-    # GNU cp shares the blocks where the file system can, and keeps the holes of the empty log files everywhere.
-    _run(["cp", "--archive", "--reflink=auto", "--sparse=always", str(source), str(datadir)], "copying the data folder")
+    # GNU cp shares the blocks where the file system can, and leaves the empty parts of log files as holes.
+    copy = ["cp", "--archive", "--reflink=auto", "--sparse=always", str(source), str(datadir)]
+    _run(copy, "copying the data folder")
 
 
 def _template(binary: ServerBinary) -> Path:
-    safe_version = "".join(character if character.isalnum() or character in ".-" else "_" for character in binary.version_text)
-    target = cache_folder() / "templates" / f"{binary.name}-{safe_version}"
+    version = re.sub(r"[^\w.-]", "_", binary.version_text)
+    target = cache_folder() / "templates" / f"{binary.name}-{version}"
     if not target.exists():
         with building(target) as draft:
             if draft is not None:
@@ -45,7 +47,8 @@ def _template(binary: ServerBinary) -> Path:
 def _initialize(binary: ServerBinary, datadir: Path) -> None:
     chosen = options.defaults(binary.flavor)
     if binary.flavor == "mysql":
-        _run([*options.command(binary, datadir, chosen), "--initialize-insecure"], "initializing the data folder")
+        command = [*options.command(binary, datadir, chosen), "--initialize-insecure"]
+        _run(command, "initializing the data folder")
         # The server makes a new identity when it finds none; two servers with one identity cannot replicate.
         (datadir / "auto.cnf").unlink()
         return
