@@ -108,6 +108,10 @@ def _apt_configuration(scratch: Path) -> Path:
         "Dir::Cache": scratch,
         "Dir::Cache::archives": scratch / "archives",
         "APT::Sandbox::User": "",
+        # Whatever the machine's own settings allow, nothing unsigned is fetched here.
+        "Acquire::AllowInsecureRepositories": "false",
+        "Acquire::AllowWeakRepositories": "false",
+        "APT::Get::AllowUnauthenticated": "false",
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
     }

@@ -6,11 +6,9 @@ import atexit
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,16 +20,15 @@ import pymysql
 import pymysql.cursors
 
 from dbvigil.sandbox import options as server_options
-from dbvigil.sandbox import process, template
+from dbvigil.sandbox import process
 from dbvigil.sandbox.binaries import ServerBinary, find
 from dbvigil.sandbox.errors import SandboxError, ServerNotStarted
+from dbvigil.sandbox.home import Home
 from dbvigil.sandbox.options import Options
 from dbvigil.sandbox.tls import Certificates
 
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.DictCursor]"
 
-# The kernel's limit for a socket path is 107 bytes, the servers' own limits are a little lower.
-_LONGEST_SOCKET_PATH = 100
 _PORT_TAKEN = "server running on port"
 
 
@@ -57,7 +54,7 @@ class PrivateServer:
         port: int | None = None,
     ) -> None:
         self.binary = find(server) if isinstance(server, str) else server
-        self.home = home.resolve()
+        self._home = Home(home, self.binary)
         self.tls = tls
         self.host = "127.0.0.1"
         self.port = port or _free_port()
@@ -65,7 +62,6 @@ class PrivateServer:
         self._performance_schema = performance_schema
         self._options: Options = dict(options or {})
         self._process: process.Process | None = None
-        self._socket_folder: Path | None = None
         self._owner = os.getpid()
 
     def __enter__(self) -> Self:
@@ -86,7 +82,7 @@ class PrivateServer:
 
     @property
     def flavor(self) -> str:
-        """ "mysql" or "mariadb"."""
+        """Either "mysql" or "mariadb"."""
         return self.binary.flavor
 
     @property
@@ -94,21 +90,20 @@ class PrivateServer:
         return self.binary.version
 
     @property
+    def home(self) -> Path:
+        return self._home.folder
+
+    @property
     def datadir(self) -> Path:
-        return self.home / "data"
+        return self._home.datadir
 
     @property
     def error_log(self) -> Path:
-        return self.home / "error.log"
+        return self._home.error_log
 
     @property
     def socket(self) -> Path:
-        preferred = self.home / "s.sock"
-        if len(os.fsencode(preferred)) <= _LONGEST_SOCKET_PATH:
-            return preferred
-        if self._socket_folder is None:
-            self._socket_folder = Path(tempfile.mkdtemp(prefix="dbvigil-"))
-        return self._socket_folder / "s.sock"
+        return self._home.socket
 
     @property
     def running(self) -> bool:
@@ -135,10 +130,7 @@ class PrivateServer:
         """Start and wait until it answers; raises ServerNotStarted with the last lines of its log."""
         if self.running:
             raise SandboxError(f"{self!r} is already running")
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.home.chmod(0o700)
-        if not self.datadir.exists():
-            template.copy_to(self.binary, self.datadir)
+        self._home.prepare()
         deadline = time.monotonic() + timeout
         try:
             self._start_once(deadline)
@@ -148,6 +140,8 @@ class PrivateServer:
                 raise
             self.port = _free_port()
             self._start_once(deadline)
+        # From now on clients know the port, so a restart must not move it.
+        self._port_is_fixed = True
         return self
 
     def stop(self, timeout: float = 60.0) -> None:
@@ -190,10 +184,7 @@ class PrivateServer:
     def destroy(self) -> None:
         """End the server and remove its home, whatever state it is in."""
         self.kill()
-        shutil.rmtree(self.home, ignore_errors=True)
-        if self._socket_folder is not None:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
-            self._socket_folder = None
+        self._home.remove()
 
     # -- its administration
 
@@ -254,7 +245,7 @@ class PrivateServer:
         own: Options = {
             "port": self.port,
             "socket": str(self.socket),
-            "pid-file": str(self.home / "server.pid"),
+            "pid-file": str(self._home.pid_file),
             "log-error": str(self.error_log),
             "secure-file-priv": str(self.home),
             # A port is unique on this machine for as long as its server lives; so is an identity made of it.
@@ -266,7 +257,7 @@ class PrivateServer:
         return server_options.command(self.binary, self.datadir, chosen)
 
     def _start_once(self, deadline: float) -> None:
-        log_start = self.error_log.stat().st_size if self.error_log.exists() else 0
+        log_start = self._home.log_size()
         self._process = process.start(self._command(), self.error_log, os.environ)
         _started.add(self)
         self._wait_until_ready(deadline, log_start)
@@ -274,19 +265,12 @@ class PrivateServer:
     def _wait_until_ready(self, deadline: float, log_start: int) -> None:
         for _ in _polls(deadline):
             if not self.running:
-                tail = self._log_tail(log_start)
+                tail = self._home.log_tail(log_start)
                 raise ServerNotStarted(f"{self.binary.name} ended while starting: {tail}")
             with contextlib.suppress(pymysql.err.OperationalError), self.connect(connect_timeout=2):
                 return
         self.kill()
-        raise ServerNotStarted(f"{self.binary.name} did not answer in time: {self._log_tail(log_start)}")
-
-    def _log_tail(self, start: int, length: int = 1500) -> str:
-        if not self.error_log.exists():
-            return "it wrote no log"
-        with open(self.error_log, "rb") as log:
-            log.seek(start)
-            return log.read().decode(errors="replace").strip()[-length:]
+        raise ServerNotStarted(f"{self.binary.name} did not answer in time: {self._home.log_tail(log_start)}")
 
     def _wait_for_state(self, *, paused: bool) -> None:
         for _ in _polls(time.monotonic() + 10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -30,8 +31,11 @@ def copy_to(binary: ServerBinary, datadir: Path) -> None:
     source = _template(binary)
     datadir.parent.mkdir(parents=True, exist_ok=True)
     # GNU cp shares the blocks where the file system can, and leaves the empty parts of log files as holes.
-    copy = ["cp", "--archive", "--reflink=auto", "--sparse=always", str(source), str(datadir)]
+    draft = datadir.with_name(f"{datadir.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    copy = ["cp", "--archive", "--reflink=auto", "--sparse=always", str(source), str(draft)]
     _run(copy, "copying the data folder")
+    draft.rename(datadir)
 
 
 def _template(binary: ServerBinary) -> Path:

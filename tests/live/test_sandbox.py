@@ -220,19 +220,34 @@ def test_start_failure_tells_what_the_server_said(tmp_path: Path, release: str) 
     server.destroy()
 
 
-def test_fixed_port_that_is_taken_is_an_error(mariadb: PrivateServer, tmp_path: Path) -> None:
-    server = PrivateServer("mariadb-10.11", tmp_path / "server", port=mariadb.port)
+def test_fixed_port_that_is_taken_is_an_error(any_server: PrivateServer, tmp_path: Path) -> None:
+    server = PrivateServer(any_server.binary, tmp_path / "server", port=any_server.port)
     with pytest.raises(ServerNotStarted, match="port"):
         server.start()
     server.destroy()
 
 
-def test_free_port_that_somebody_took_is_replaced(mariadb: PrivateServer, tmp_path: Path) -> None:
-    server = PrivateServer("mariadb-10.11", tmp_path / "server")
-    server.port = mariadb.port
+def test_free_port_that_somebody_took_is_replaced(any_server: PrivateServer, tmp_path: Path) -> None:
+    server = PrivateServer(any_server.binary, tmp_path / "server")
+    server.port = any_server.port
     with server:
-        assert server.port != mariadb.port
+        assert server.port != any_server.port
         assert server.execute("SELECT @@port AS port") == [{"port": server.port}]
+
+
+def test_home_of_something_else_is_neither_used_nor_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    server = PrivateServer("mariadb-10.11", tmp_path)
+    with pytest.raises(SandboxError, match="not empty"):
+        server.start()
+    server.destroy()
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_home_of_another_release_is_refused(mysql: PrivateServer) -> None:
+    with pytest.raises(SandboxError, match=r"holds the data of mysql-9\.7"):
+        PrivateServer("mariadb-10.11", mysql.home).start()
+    assert mysql.execute("SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_long_home_still_has_a_usable_socket(tmp_path: Path) -> None:
