@@ -39,7 +39,7 @@ class Home:
         return self._socket_folder / "s.sock"
 
     def prepare(self) -> None:
-        """Claim the folder and give it a data folder if it has none; raises SandboxError where it is taken."""
+        """Claim the folder and give it a data folder if it has none; raises SandboxError if taken."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._marker.exists():
             owner = self._marker.read_text(encoding="utf-8")
