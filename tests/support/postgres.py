@@ -1,0 +1,107 @@
+"""Fixture: a private PostgreSQL, for the tests that prove the service's own data on it.
+
+    def test_it(postgresql): ...      # settings for django.db.connections; the database is new and empty
+
+The cluster has its own data folder and socket and listens on no network address. PostgreSQL refuses to run as root:
+there it runs as the account that Debian's package makes for it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ACCOUNT = "postgres"
+
+
+class Cluster:
+    """A running cluster in `folder`, with the superuser `postgres` and no password: only its socket leads in."""
+
+    port = 5432
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self.folder = folder
+        self._binaries = binaries
+        self._account = pwd.getpwnam(_ACCOUNT) if os.geteuid() == 0 else None
+        if self._account is not None:
+            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+        self._run("initdb", "--pgdata", str(self._data), "--username", _ACCOUNT, "--auth", "trust", "--no-sync")
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c port={self.port} -c fsync=off"
+        self._control("start", "--wait", "--log", str(folder / "log"), "--options", options)
+
+    def settings(self) -> dict[str, Any]:
+        """What Django needs to reach its database `postgres`."""
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "postgres",
+            "USER": _ACCOUNT,
+            "HOST": str(self.folder),
+            "PORT": str(self.port),
+        }
+
+    def stop(self) -> None:
+        """Ends the cluster at once."""
+        self._control("stop", "--mode", "immediate")
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _control(self, action: str, *arguments: str) -> None:
+        self._run("pg_ctl", action, "--silent", "--pgdata", str(self._data), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command: Sequence[str] = [str(self._binaries / program), *arguments]
+        account = self._account
+        # Its servers keep what they are given open, so their output goes to a file and not to a pipe.
+        with (self.folder / f"{program}.out").open("wb") as output:
+            result = subprocess.run(
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=60,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+            )
+        if result.returncode:
+            text = (self.folder / f"{program}.out").read_text(errors="replace")
+            raise RuntimeError(f"{program} ended with {result.returncode}: {text.strip()}")
+
+
+def _binaries() -> Path | None:
+    """Where the newest PostgreSQL's programs are: Debian keeps them out of PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    other = shutil.which("initdb")
+    return Path(other).resolve().parent if other else None
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[dict[str, Any]]:
+    """Django's settings for a database on a private PostgreSQL; without PostgreSQL a skip, in CI a failure."""
+    binaries = _binaries()
+    if binaries is None:
+        missing = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+        if os.environ.get("CI"):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    # Not in pytest's own folder: the account that PostgreSQL runs as may not enter it, and a socket's path is short.
+    with tempfile.TemporaryDirectory(prefix="dbvigil-pg-") as folder:
+        cluster = Cluster(binaries, Path(folder))
+        try:
+            yield cluster.settings()
+        finally:
+            cluster.stop()
