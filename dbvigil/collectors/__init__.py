@@ -1,0 +1,26 @@
+"""The collectors, in the order in which a sample runs them: cheap and vital first."""
+
+from __future__ import annotations
+
+from dbvigil.collectors.base import Collector
+from dbvigil.collectors.host import Host
+from dbvigil.collectors.innodb import InnoDB
+from dbvigil.collectors.locks import Locks
+from dbvigil.collectors.replication import Replication
+from dbvigil.collectors.sessions import Sessions
+from dbvigil.collectors.statements import Statements
+from dbvigil.collectors.status import Status
+from dbvigil.collectors.tables import Tables
+from dbvigil.collectors.variables import Variables
+
+ALL: tuple[Collector, ...] = (
+    Status(),
+    Replication(),
+    Sessions(),
+    InnoDB(),
+    Locks(),
+    Statements(),
+    Host(),
+    Variables(),
+    Tables(),
+)
