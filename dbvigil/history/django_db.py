@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 from operator import attrgetter
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -62,6 +63,13 @@ _CHUNKS_AT_ONCE = 100
 _Columns = dict[str, Buckets]
 # A database's driver may hand out its own memory.
 _Blob = bytes | memoryview
+
+
+class _Held(NamedTuple):
+    """A chunk as it was read for writing: its row, None if there is none yet, and what it holds."""
+
+    id: int | None
+    content: _Columns
 
 
 class DjangoHistory:
@@ -128,15 +136,27 @@ class DjangoHistory:
             while self._delete_some(rows):
                 pass
 
-    def _read(self, database: str, names: Collection[str], tier: Tier, start: int, end: int) -> _Columns:
+    def _read(self, database: str, names: Sequence[str], tier: Tier, start: int, end: int) -> _Columns:
         """start <= time < end in the steps of `tier`; where that is gone already, in the next coarser's.
 
-        Rows are read before chunks: what `maintain` moves in between is then seen twice, which changes no
-        mean, lowest or highest, and never missed.
+        The order of reading matters: what `maintain` moves from rows to chunks meanwhile is seen twice, and
+        known by its hour's raw chunk, but never missed.
         """
         wanted = {number: name for number, name in _NAMES.items() if name in names}
         rows = self._samples.filter(database=database, taken_at__gte=start, taken_at__lt=end).order_by("id")
         pending = columns(_unpacked_rows(rows.values_list("taken_at", "data"), wanted))
+        found = self._read_chunks(database, names, tier, start, end)
+        if tier is RAW:
+            return overlay(found, pending)
+        hours = {RAW.window_of(moment) for buckets in pending.values() for moment in buckets.times}
+        closed = self._chunks.filter(database=database, step=0, start__in=hours).values_list("start", "data")
+        for hour, data in closed:
+            raw = {name: within(buckets, start, end) for name, buckets in _unpacked(data, names).items()}
+            pending = overlay(raw, pending)
+            found = {name: without(buckets, hour, hour + HOUR) for name, buckets in found.items()}
+        return join_each(found, {name: gather(buckets, tier.step) for name, buckets in pending.items()})
+
+    def _read_chunks(self, database: str, names: Sequence[str], tier: Tier, start: int, end: int) -> _Columns:
         stored: dict[str, list[Buckets]] = {name: [] for name in names}
         upper = end
         for level in TIERS[TIERS.index(tier) :]:
@@ -152,10 +172,7 @@ class DjangoHistory:
             upper = lower
             if lower == start:
                 break
-        found = {name: join(parts[::-1]) for name, parts in stored.items()}
-        if tier is RAW:
-            return overlay(found, pending)
-        return join_each(found, {name: gather(buckets, tier.step) for name, buckets in pending.items()})
+        return {name: join(parts[::-1]) for name, parts in stored.items()}
 
     def _close_hours(self, now: int) -> bool:
         for _ in range(self._hours_at_once):
@@ -182,35 +199,43 @@ class DjangoHistory:
         if not pending:
             return
         fresh = columns(_unpacked_rows(((taken_at, data) for _, taken_at, data in pending), _NAMES))
-        raw = held[RAW]
+        raw = held[RAW].content
         # Closed long ago, and its samples are pruned: what comes now can only be added to the rollups.
-        expired = not raw and any(hour in buckets.times for buckets in held[ROLLUPS[-1]].values())
+        expired = not raw and any(hour in buckets.times for buckets in held[ROLLUPS[-1]].content.values())
         if not expired:
             fresh = overlay(raw, fresh)
-            self._keep(database, RAW, hour, fresh)
+            self._keep(database, RAW, hour, held[RAW], fresh)
         for tier in ROLLUPS:
-            rest = held[tier]
+            rest = held[tier].content
             if not expired:
                 rest = {name: without(buckets, hour, hour + HOUR) for name, buckets in rest.items()}
             gathered = {name: gather(buckets, tier.step) for name, buckets in fresh.items()}
-            self._keep(database, tier, hour, join_each(rest, gathered))
+            self._keep(database, tier, hour, held[tier], join_each(rest, gathered))
         for first in range(0, len(pending), _ROWS_AT_ONCE):
             ids = [row_id for row_id, _, _ in pending[first : first + _ROWS_AT_ONCE]]
             self._samples.filter(id__in=ids).delete()
 
-    def _held(self, database: str, tier: Tier, hour: int) -> _Columns:
-        """The chunk of `tier` that covers `hour`, locked until the transaction ends; empty if it is new."""
+    def _held(self, database: str, tier: Tier, hour: int) -> _Held:
+        """The chunk of `tier` that covers `hour`, locked until the transaction ends."""
         chunks = self._chunks.filter(database=database, step=tier.step // SECOND, start=tier.window_of(hour))
-        data = chunks.select_for_update().values_list("data", flat=True).first()
-        return {} if data is None else _unpacked(data)
+        row = chunks.select_for_update().values_list("id", "data").first()
+        return _Held(None, {}) if row is None else _Held(row[0], _unpacked(row[1]))
 
-    def _keep(self, database: str, tier: Tier, hour: int, content: _Columns) -> None:
+    def _keep(self, database: str, tier: Tier, hour: int, held: _Held, content: _Columns) -> None:
+        """Writes the chunk that was `held`.
+
+        A new one is only ever inserted: where another process was faster the unique constraint refuses it,
+        while an update would wipe out what that process has put in.
+        """
         if not content:
             return
         data = pack_chunk(content)
-        place = {"database": database, "step": tier.step // SECOND, "start": tier.window_of(hour)}
-        if not self._chunks.filter(**place).update(data=data):
-            self._chunks.create(**place, data=data)
+        if held.id is None:
+            self._chunks.create(
+                database=database, step=tier.step // SECOND, start=tier.window_of(hour), data=data
+            )
+        else:
+            self._chunks.filter(id=held.id).update(data=data)
 
     def _prune(self, now: int) -> bool:
         removed = 0

@@ -2,8 +2,8 @@
 
     def test_it(postgresql): ...      # settings for django.db.connections; the database is new and empty
 
-The cluster has its own data folder and socket and listens on no network address. PostgreSQL refuses to run as root:
-there it runs as the account that Debian's package makes for it.
+The cluster has its own data folder and socket and listens on no network address. PostgreSQL refuses to run as
+root: there it runs as the account that Debian's package makes for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ACCOUNT = "postgres"
 
 
 class Cluster:
-    """A running cluster in `folder`, with the superuser `postgres` and no password: only its socket leads in."""
+    """A running cluster in `folder`. Its superuser `postgres` has no password: only the socket leads in."""
 
     port = 5432
 
@@ -33,7 +33,9 @@ class Cluster:
         self._account = pwd.getpwnam(_ACCOUNT) if os.geteuid() == 0 else None
         if self._account is not None:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
-        self._run("initdb", "--pgdata", str(self._data), "--username", _ACCOUNT, "--auth", "trust", "--no-sync")
+        self._run(
+            "initdb", "--pgdata", str(self._data), "--username", _ACCOUNT, "--auth", "trust", "--no-sync"
+        )
         options = f"-c listen_addresses= -c unix_socket_directories={folder} -c port={self.port} -c fsync=off"
         self._control("start", "--wait", "--log", str(folder / "log"), "--options", options)
 
@@ -91,14 +93,14 @@ def _binaries() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[dict[str, Any]]:
-    """Django's settings for a database on a private PostgreSQL; without PostgreSQL a skip, in CI a failure."""
+    """Django's settings for a private PostgreSQL; where it is not installed a skip, in CI a failure."""
     binaries = _binaries()
     if binaries is None:
         missing = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
         if os.environ.get("CI"):
             pytest.fail(missing, pytrace=False)
         pytest.skip(missing)
-    # Not in pytest's own folder: the account that PostgreSQL runs as may not enter it, and a socket's path is short.
+    # Not in pytest's own folder: PostgreSQL's account may not enter it, and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="dbvigil-pg-") as folder:
         cluster = Cluster(binaries, Path(folder))
         try:

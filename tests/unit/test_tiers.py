@@ -119,7 +119,8 @@ def test_auto_answers_about_five_hundred_points_at_most(seconds: int) -> None:
     ("seconds", "tier"),
     [
         (1, RAW), (30, RAW), (60, MINUTE_TIER), (90, RAW), (119, RAW), (120, MINUTE_TIER), (250, MINUTE_TIER),
-        (300, FIVE_MINUTES_TIER), (1000, FIVE_MINUTES_TIER), (3600, HOUR_TIER), (5400, FIVE_MINUTES_TIER), (7200, HOUR_TIER),
+        (300, FIVE_MINUTES_TIER), (1000, FIVE_MINUTES_TIER), (3600, HOUR_TIER), (5400, FIVE_MINUTES_TIER),
+        (7200, HOUR_TIER),
     ],
 )  # fmt: skip
 def test_a_given_resolution_is_kept(seconds: int, tier: tiers.Tier) -> None:
@@ -155,19 +156,25 @@ def test_ranges_that_cannot_be_answered() -> None:
 
 def test_samples_as_far_apart_as_asked_stay_as_they_came() -> None:
     asked = resolution.plan(NOON, NOON + timedelta(minutes=5), 30)
-    jittered = of_samples([asked.first + moment for moment in (29_900, 60_100, 89_950, 120_050)], [1.0, 2.0, 3.0, 4.0])
+    jittered = of_samples(
+        [asked.first + moment for moment in (29_900, 60_100, 89_950, 120_050)], [1.0, 2.0, 3.0, 4.0]
+    )
     assert resolution.apply(asked, jittered) == jittered
 
 
 def test_samples_outside_the_range_do_not_stay() -> None:
     asked = resolution.plan(NOON + timedelta(seconds=10), NOON + timedelta(seconds=70), 30)
-    read = of_samples([asked.first + moment for moment in (-10_000, 20_000, 50_000, 80_000)], [1.0, 2.0, 3.0, 4.0])
+    read = of_samples(
+        [asked.first + moment for moment in (-10_000, 20_000, 50_000, 80_000)], [1.0, 2.0, 3.0, 4.0]
+    )
     assert resolution.apply(asked, read).means == [2.0, 3.0]
 
 
 def test_closer_samples_are_gathered() -> None:
     asked = resolution.plan(NOON, NOON + timedelta(minutes=1), 10)
-    read = of_samples([asked.first + 1000 * second for second in range(60)], [float(second) for second in range(60)])
+    read = of_samples(
+        [asked.first + 1000 * second for second in range(60)], [float(second) for second in range(60)]
+    )
     answer = resolution.apply(asked, read)
     assert answer.times == [asked.first + 10_000 * place for place in range(6)]
     assert answer.means == [4.5, 14.5, 24.5, 34.5, 44.5, 54.5]
