@@ -41,7 +41,7 @@ class Advice:
     action: str
 
 
-_DEFAULT_ADVICE = Advice(10, 30, "look at what changed when it started")
+DEFAULT_ADVICE = Advice(10, 30, "look at what changed when it started")
 
 ADVICE: Mapping[str, Advice] = {
     "connection_usage": Advice(
@@ -177,7 +177,7 @@ def _replication(metrics: DatabaseMetrics) -> Iterator[tuple[Status, Reason]]:
 
 def _level(threshold: Threshold, value: float) -> Iterator[tuple[Status, Reason]]:
     row = metric(threshold.metric)
-    advice = ADVICE.get(row.name, _DEFAULT_ADVICE)
+    advice = ADVICE.get(row.name, DEFAULT_ADVICE)
     sign = -1.0 if row.bad == "low" else 1.0
 
     def reached(level: float | None) -> bool:

@@ -1,0 +1,42 @@
+"""The Django app."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from dbvigil import autostart
+from dbvigil.checks import check_settings
+
+
+class DbvigilConfig(AppConfig):
+    name = "dbvigil"
+    verbose_name = "Database monitoring"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        super().__init__(app_name, app_module)
+        self.brings_knox = _install_knox()
+
+    def ready(self) -> None:
+        checks.register(check_settings)
+        autostart.arrange()
+
+
+def _install_knox() -> bool:
+    """Adds the app that keeps API tokens, unless the project lists it; whether it was added.
+
+    Django is walking through this very list when it makes our `AppConfig`, so an app that is appended now is
+    the last one it meets.
+    """
+    apps = settings.INSTALLED_APPS
+    if any(entry == "knox" or entry.startswith("knox.") for entry in apps):
+        return False
+    if not isinstance(apps, list):
+        raise ImproperlyConfigured('dbvigil cannot add "knox" to INSTALLED_APPS, a tuple: add it yourself')
+    apps.append("knox")
+    return True

@@ -1,0 +1,343 @@
+"""The loop that samples: one asyncio loop, one task and one connection a target, and four house tasks.
+
+    _hold_leases   renews and claims; starts and ends the targets' tasks
+    _obey          reads what has been said (stop, restart, collect, changes) four times a second
+    _write         empties the store
+    _tidy          lets the history pack and prune
+
+A house task that fails says so once and tries again; a target's task that fails touches no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from django.db import DatabaseError, InterfaceError
+
+from dbvigil import conf
+from dbvigil.analysis import rates
+from dbvigil.analysis.health import assess
+from dbvigil.collectors.runner import Sampler, boot_clock, monotonic
+from dbvigil.errors import ConfigurationError, ServerError
+from dbvigil.history.base import History
+from dbvigil.monitoring import control, store
+from dbvigil.monitoring.database_thread import DatabaseThread
+from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
+from dbvigil.monitoring.state import stale_after
+from dbvigil.monitoring.thresholds import Thresholds
+from dbvigil.targets import Target
+from dbvigil.types import DatabaseMetrics, Snapshot
+
+logger = logging.getLogger("dbvigil.monitor")
+
+_OBEY_EVERY = 0.25
+_WRITE_EVERY = 0.1
+_TIDY_EVERY = 60.0
+_FIRST_SAMPLES_A_SECOND = 100
+_MOST_FOR_ONE_SAMPLE = 10.0
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A target that this monitor samples now."""
+
+    target: Target
+    token: int
+    asked: int | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    collect: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class MonitorLoop:
+    """Samples every target whose lease it holds until it is told to stop.
+
+    `run` blocks; the rest may be called from any thread.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.started_at = datetime.now(UTC)
+        self.identity = f"{socket.gethostname()}:{os.getpid()}:{self.started_at.timestamp():.3f}"
+        self._history = history
+        self._store = store.Store(self.identity, history)
+        self._leases = Leases(self.identity, self.started_at)
+        self._clock = boot_clock()
+        self._watches: dict[str, _Watch] = {}
+        self._obeyed = control.Wishes()
+        self._troubled: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._stop_early = False
+
+    def run(self) -> None:
+        """Samples until `request_stop` or a stop that is said through the database."""
+        asyncio.run(self._main())
+
+    def request_stop(self) -> None:
+        """Ends `run` soon: connections are closed, samples written, leases given back."""
+        self._stop_early = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._stop_early:
+            return
+        self._database = DatabaseThread(self._loop)
+        house = [asyncio.create_task(task) for task in (self._begin(), self._write(), self._tidy())]
+        try:
+            await self._stop.wait()
+        finally:
+            for task in house:
+                task.cancel()
+            await asyncio.gather(*house, return_exceptions=True)
+            await self._end_watches(list(self._watches))
+            await self._hand_over()
+            self._database.close()
+
+    async def _begin(self) -> None:
+        """Reads settings and wishes, then lives by them.
+
+        Until the service's database answers, nothing is sampled.
+        """
+        while not await self._step("read its settings", self._first_look):
+            await asyncio.sleep(1)
+        await asyncio.gather(self._hold_leases(), self._obey())
+
+    async def _first_look(self) -> None:
+        self._obeyed = await self._database.call(control.read)
+        await self._configure()
+
+    async def _configure(self) -> None:
+        """The settings as they are now; wrong ones leave the last good ones in force."""
+        self._configuration = conf.load()
+        self._interval = self._obeyed.interval or self._configuration.interval
+        self._thresholds = await self._database.call(Thresholds, self._configuration.thresholds)
+
+    # house tasks
+
+    async def _hold_leases(self) -> None:
+        while True:
+            await self._step("renew its leases", self._lease_round)
+            await asyncio.sleep(LEASE_SECONDS / 3)
+
+    async def _lease_round(self) -> None:
+        wanted = self._configuration.targets
+        held = await self._database.call(self._leases.round, wanted, datetime.now(UTC))
+        changed = [
+            alias
+            for alias, watch in self._watches.items()
+            if held.get(alias) != watch.token
+            or wanted[alias].fingerprint != watch.target.fingerprint
+            or (watch.task is not None and watch.task.done())
+        ]
+        await self._end_watches(changed)
+        new = [alias for alias in held if alias not in self._watches]
+        if not new:
+            return
+        asked = await self._database.call(control.asked, new)
+        for place, alias in enumerate(new):
+            watch = _Watch(wanted[alias], held[alias], asked.get(alias, 0))
+            watch.task = asyncio.create_task(
+                self._watch(watch, place / _FIRST_SAMPLES_A_SECOND), name=f"sample {alias}"
+            )
+            self._watches[alias] = watch
+
+    async def _obey(self) -> None:
+        while True:
+            await self._step("read what was asked of it", self._obey_wishes)
+            await asyncio.sleep(_OBEY_EVERY)
+
+    async def _obey_wishes(self) -> None:
+        wishes, before = await self._database.call(control.read), self._obeyed
+        if wishes == before:
+            return
+        if wishes.stops > before.stops:
+            self._stop.set()
+            return
+        if wishes.collects > before.collects:
+            await self._collect_asked()
+        self._obeyed = wishes
+        if wishes.changes > before.changes or wishes.restarts > before.restarts:
+            await self._configure()
+        if wishes.restarts > before.restarts:
+            logger.info("restarting: connections are closed and settings read again")
+            await self._end_watches(list(self._watches))
+            await self._lease_round()
+        for watch in self._watches.values():
+            watch.wake.set()
+
+    async def _collect_asked(self) -> None:
+        asked = await self._database.call(control.asked, list(self._watches))
+        for alias, count in asked.items():
+            watch = self._watches.get(alias)
+            if watch is not None and watch.asked != count:
+                watch.asked, watch.collect = count, True
+
+    async def _write(self) -> None:
+        while True:
+            await asyncio.sleep(_WRITE_EVERY)
+            if len(self._store) and not await self._step("write its samples", self._flush):
+                await asyncio.sleep(1)
+
+    async def _flush(self) -> None:
+        lost = await self._database.call(self._store.flush)
+        if lost:
+            logger.warning("another monitor has taken over %s", ", ".join(sorted(lost)))
+            await self._end_watches([alias for alias in lost if alias in self._watches])
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_EVERY)
+            await self._step("tidy the history", self._tidy_once)
+
+    async def _tidy_once(self) -> None:
+        while await self._database.call(self._history.maintain, datetime.now(UTC)):
+            # Samples and leases go first: upkeep takes its turn between them.
+            await asyncio.sleep(_WRITE_EVERY)
+
+    async def _step(self, purpose: str, step: Callable[[], Awaitable[None]]) -> bool:
+        """One step of a house task.
+
+        False where it failed. Trouble is said once, and once more when it is over.
+        """
+        try:
+            await step()
+        except (DatabaseError, InterfaceError) as error:
+            self._trouble(
+                purpose,
+                f"the service's own database fails ({str(error).strip() or type(error).__name__}); samples wait",
+            )
+            return False
+        except ConfigurationError as error:
+            self._trouble(purpose, str(error))
+            return False
+        except Exception:
+            # A fault of ours in one house task must not end the others; it is on record with its traceback.
+            logger.exception("the monitor could not %s; it tries again", purpose)
+            return False
+        if purpose in self._troubled:
+            self._troubled.discard(purpose)
+            logger.info("the monitor can %s again", purpose)
+        return True
+
+    def _trouble(self, purpose: str, cause: str) -> None:
+        if purpose not in self._troubled:
+            self._troubled.add(purpose)
+            logger.error("the monitor cannot %s: %s", purpose, cause)
+
+    # targets
+
+    async def _watch(self, watch: _Watch, delay: float) -> None:
+        """Samples one target on its schedule, forever. `delay` spreads the first samples of many targets."""
+        alias = watch.target.alias
+        previous, earlier = await self._recall(alias)
+        sampler = Sampler(watch.target, clock=self._clock)
+        loop = asyncio.get_running_loop()
+        slot = loop.time() + delay
+        try:
+            while True:
+                slot = await self._until(watch, slot)
+                watch.collect = False
+                metrics, snapshot = await self._sample(watch, sampler, previous, earlier)
+                _log_change(earlier, metrics)
+                previous, earlier = snapshot or previous, metrics
+                self._store.put(store.Result(watch.token, metrics, snapshot))
+                behind = loop.time() - slot
+                if behind >= 0:
+                    slot += (behind // self._interval + 1) * self._interval
+        finally:
+            await sampler.close()
+
+    async def _recall(self, alias: str) -> tuple[Snapshot | None, DatabaseMetrics | None]:
+        try:
+            return await self._database.call(store.load, alias)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning(
+                "%s: stored counters cannot be read, the first rates wait for a second sample: %s",
+                alias,
+                error,
+            )
+            return None, None
+
+    async def _until(self, watch: _Watch, slot: float) -> float:
+        """Returns when `slot` has come or a sample is asked for.
+
+        The slot, which a change of the interval has moved.
+        """
+        loop = asyncio.get_running_loop()
+        interval = self._interval
+        while not watch.collect:
+            if self._interval != interval:
+                slot, interval = slot - interval + self._interval, self._interval
+            wait = slot - loop.time()
+            if wait <= 0:
+                break
+            watch.wake.clear()
+            try:
+                await asyncio.wait_for(watch.wake.wait(), wait)
+            except TimeoutError:
+                break
+        return slot
+
+    async def _sample(
+        self, watch: _Watch, sampler: Sampler, previous: Snapshot | None, earlier: DatabaseMetrics | None
+    ) -> tuple[DatabaseMetrics, Snapshot | None]:
+        alias = watch.target.alias
+        now = datetime.now(UTC)
+        started = monotonic()
+        snapshot: Snapshot | None = None
+        try:
+            limit = min(_MOST_FOR_ONE_SAMPLE, 0.9 * self._interval)
+            snapshot = await sampler.snapshot(now, started, limit=limit)
+            metrics = rates.metrics(snapshot, previous, earlier)
+        except ServerError as error:
+            metrics = rates.down(alias, now, error, earlier, (monotonic() - started) * 1000)
+        except Exception as error:
+            # A fault of ours while reading one target must not stop its samples, nor any other's.
+            logger.exception("%s: the sample failed", alias)
+            metrics = replace(
+                DatabaseMetrics(database=alias, timestamp=now, up=None),
+                error=f"the monitor failed while sampling ({type(error).__name__}); its log has the details",
+            )
+        health = assess(metrics, self._thresholds.of(alias), now, stale_after(self._interval))
+        return replace(metrics, health_score=health.score, status=health.status), snapshot
+
+    async def _end_watches(self, aliases: list[str]) -> None:
+        tasks = [watch.task for alias in aliases if (watch := self._watches.pop(alias, None)) and watch.task]
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.error("a target's task had failed", exc_info=outcome)
+
+    async def _hand_over(self) -> None:
+        """Writes what is left and gives the leases back, within a few seconds even where the database does
+        not answer.
+        """
+        try:
+            async with asyncio.timeout(5):
+                while len(self._store):
+                    await self._database.call(self._store.flush)
+                await self._database.call(self._leases.release)
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            logger.error(
+                "stopping with %d samples unwritten: %s",
+                len(self._store),
+                error or "no answer from the database",
+            )
+
+
+def _log_change(before: DatabaseMetrics | None, after: DatabaseMetrics) -> None:
+    if after.up is not True and (before is None or before.up is not after.up or before.error != after.error):
+        logger.warning(
+            "%s is %s: %s", after.database, "down" if after.up is False else "unknown", after.error
+        )
+    elif after.up and before is not None and before.up is not True:
+        logger.info("%s is up again", after.database)

@@ -1,0 +1,105 @@
+"""Writes the reference pages that the code itself knows best, into docs/reference: metrics, settings, health.
+
+`python scripts/reference_pages.py` writes them; with `--check` it writes nothing and fails where a page is out of date.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+django.setup()
+
+from dbvigil import conf  # noqa: E402 - Django must be set up first
+from dbvigil.analysis import health  # noqa: E402
+from dbvigil.catalogue import METRICS, Metric, display  # noqa: E402
+
+_GROUPS = {
+    "server": "The server",
+    "connections": "Connections",
+    "queries": "Queries",
+    "innodb": "InnoDB and caches",
+    "replication": "Replication",
+    "storage": "Storage",
+    "host": "The host",
+    "health": "Health",
+}
+_MADE = "<!-- Made by `make docs` from the code; change it there. -->\n\n"
+
+
+def metrics_page() -> str:
+    """docs/reference/metrics.md, from the catalogue."""
+    text = (
+        "# Metrics\n\n" + _MADE + "Every field of `DatabaseMetrics`. None (`null` in JSON, absent in Prometheus) is unknown: the server "
+        "cannot give the figure,\nthe account may not read it, or a rate has no earlier sample to stand on. It never means 0.\n"
+    )
+    for group, title in _GROUPS.items():
+        text += f"\n## {title}\n\n| metric | unit | what it is | read by | Prometheus |\n| --- | --- | --- | --- | --- |\n"
+        text += "".join(_metric_row(row) for row in METRICS if row.group == group)
+    lacking = [row for row in METRICS if row.lacking]
+    text += "\n## What a server lacks\n\n| metric | flavor | why |\n| --- | --- | --- |\n"
+    text += "".join(f"| `{row.name}` | {flavor} | {why} |\n" for row in lacking for flavor, why in row.lacking.items())
+    text += "\n## Thresholds that ship\n\n| metric | warning | critical |\n| --- | --- | --- |\n"
+    for row in METRICS:
+        if row.warning is not None or row.critical is not None:
+            text += f"| `{row.name}` | {display(row.name, row.warning)} | {display(row.name, row.critical)} |\n"
+    return text
+
+
+def _metric_row(row: Metric) -> str:
+    prometheus = f"`{row.prometheus_name}`" if row.numeric else ""
+    return f"| `{row.name}` | {row.unit.replace('_', ' ')} | {row.help} | {row.collector} | {prometheus} |\n"
+
+
+def settings_page() -> str:
+    """docs/reference/settings.md, from `dbvigil.conf`."""
+    text = (
+        "# Settings\n\n" + _MADE + "Django settings. On the stand-alone site an environment variable of the same name overrides each. A wrong "
+        "value is a\nsystem-check error that names the setting, the value and what is allowed.\n\n"
+        "| setting | default | meaning |\n| --- | --- | --- |\n"
+    )
+    return text + "".join(f"| `{row.name}` | `{row.default!r}` | {row.help} |\n" for row in conf.SETTINGS)
+
+
+def health_page() -> str:
+    """docs/reference/health.md, from the docstring and the table of `dbvigil.analysis.health`."""
+    text = "# Health\n\n" + _MADE + (health.__doc__ or "").strip() + "\n"
+    text += "\n## Points by metric\n\n| metric | warning | critical | what to do |\n| --- | --- | --- | --- |\n"
+    for name, advice in health.ADVICE.items():
+        text += f"| `{name}` | {advice.warning} | {advice.critical} | {advice.action} |\n"
+    default = health.DEFAULT_ADVICE
+    text += f"| any other | {default.warning} | {default.critical} | {default.action} |\n"
+    return text
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "metrics.md": metrics_page,
+    "settings.md": settings_page,
+    "health.md": health_page,
+}
+
+
+def main() -> int:
+    stale = []
+    for name, page in PAGES.items():
+        path, text = ROOT / "docs" / "reference" / name, page()
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+    if stale and "--check" in sys.argv[1:]:
+        print(f"out of date, run `make docs`: {', '.join(stale)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
