@@ -1,9 +1,9 @@
 """The stand-alone service as its users run it: real processes on a home folder of their own.
 
-    def test_it(service, mariadb):
-        service.targets = {"shop": monitoring_url(mariadb)}
-        service.start_monitor("--interval", "1")
-        service.wait_for(lambda: service.health()["databases"]["shop"]["status"] == "healthy")
+def test_it(service, mariadb):
+    service.targets = {"shop": monitoring_url(mariadb)}
+    service.start_monitor("--interval", "1")
+    service.wait_for(lambda: service.health()["databases"]["shop"]["status"] == "healthy")
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ class Service:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DB_", "DATABASE_", "DJANGO_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DB_", "DATABASE_", "DJANGO_"))
+        }
         targets = " ".join(f"{alias}={url}" for alias, url in self.targets.items())
         return {
             **kept,
@@ -56,7 +60,13 @@ class Service:
         log = self.folder / f"process-{len(self._processes)}.log"
         with log.open("w") as stderr:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
             )
         self._processes.append(process)
         return process
@@ -64,7 +74,9 @@ class Service:
     def start_monitor(self, *flags: str) -> subprocess.Popen[str]:
         """`database_monitor start` as a process of its own, running when this returns."""
         process = self.popen(sys.executable, "manage.py", "database_monitor", "start", *flags)
-        self.wait_for(lambda: process.poll() is not None or self.runs(process.pid), 20, "the monitor does not start")
+        self.wait_for(
+            lambda: process.poll() is not None or self.runs(process.pid), 20, "the monitor does not start"
+        )
         assert process.poll() is None, self.log()
         return process
 
@@ -118,7 +130,9 @@ class Service:
 
     def runs(self, pid: int) -> bool:
         """Whether the monitor of process `pid` has reported itself."""
-        return any(f":{pid}:" in identity for (identity,) in self.rows("SELECT identity FROM dbvigil_monitorprocess"))
+        return any(
+            f":{pid}:" in identity for (identity,) in self.rows("SELECT identity FROM dbvigil_monitorprocess")
+        )
 
     def holder(self, alias: str) -> str:
         ((holder,),) = self.rows("SELECT holder FROM dbvigil_targetstate WHERE alias = ?", alias)
@@ -126,7 +140,9 @@ class Service:
 
     def samples(self, alias: str) -> int:
         """How many samples of `alias` were written so far."""
-        return sum(count for (count,) in self.rows("SELECT samples FROM dbvigil_targetstate WHERE alias = ?", alias))
+        return sum(
+            count for (count,) in self.rows("SELECT samples FROM dbvigil_targetstate WHERE alias = ?", alias)
+        )
 
     def sample_times(self, alias: str) -> list[float]:
         """When the samples of `alias` that are not packed yet were taken, in seconds since 1970."""
@@ -138,7 +154,9 @@ class Service:
         found = self.rows("SELECT metrics FROM dbvigil_targetstate WHERE alias = ?", alias)
         return json.loads(found[0][0]) if found and found[0][0] else {}
 
-    def wait_for(self, done: Callable[[], object], seconds: float = 20, what: str = "it did not happen") -> float:
+    def wait_for(
+        self, done: Callable[[], object], seconds: float = 20, what: str = "it did not happen"
+    ) -> float:
         """Polls until `done` is true; the seconds it took. Fails with `what` and the processes' log."""
         started = time.monotonic()
         while not done():

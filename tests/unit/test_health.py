@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from dbvigil.analysis.health import SEVERITY, assess, worst
 from dbvigil.catalogue import METRICS
-from dbvigil.types import DatabaseMetrics, Failure, ReplicationChannel, Threshold
+from dbvigil.types import DatabaseMetrics, Failure, Health, ReplicationChannel, Threshold
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 THRESHOLDS = {
@@ -33,7 +34,7 @@ REPLICA = replace(
 )
 
 
-def verdict(metrics: DatabaseMetrics | None, age: float = 0.0):
+def verdict(metrics: DatabaseMetrics | None, age: float = 0.0) -> Health:
     return assess(metrics, THRESHOLDS, NOW + timedelta(seconds=age), stale_after=70)
 
 

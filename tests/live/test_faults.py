@@ -1,0 +1,288 @@
+"""Every fault an operator meets, on real servers: the truth in one line, the other targets on time, and healing by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from dbvigil.sandbox import Certificates, PrivateServer
+from tests.support.servers import (
+    MONITORING_PASSWORD,
+    MONITORING_USER,
+    PrivateServers,
+    add_monitoring_user,
+    monitoring_url,
+)
+from tests.support.service import Service
+
+INTERVAL = 1.0
+
+
+@pytest.fixture
+def watched(service: Service, mariadb: PrivateServer) -> Service:
+    """A service that samples a well server every second, beside whatever the test adds."""
+    service.targets = {"well": monitoring_url(mariadb)}
+    return service
+
+
+def add(service: Service, alias: str, url: str) -> None:
+    service.targets = {**service.targets, alias: url}
+
+
+def error(service: Service, alias: str) -> str:
+    return str(service.metrics(alias).get("error"))
+
+
+def wait_up(service: Service, alias: str, up: bool, seconds: float = 20) -> float:
+    return service.wait_for(
+        lambda: service.metrics(alias).get("up") is up, seconds, f"{alias} is not up={up}"
+    )
+
+
+def assert_punctual(service: Service, alias: str = "well") -> None:
+    """No sample of `alias` came later than one interval after it was due."""
+    times = service.sample_times(alias)
+    assert len(times) >= 3
+    late = [round(after - before, 3) for before, after in pairwise(times) if after - before > 2 * INTERVAL]
+    assert not late, f"gaps of {late} s between samples of {alias}"
+
+
+def assert_no_secret(service: Service) -> None:
+    """The password shows neither in the logs nor in anything that is stored."""
+    assert MONITORING_PASSWORD not in service.log()
+    for row in service.rows("SELECT address, metrics FROM dbvigil_targetstate"):
+        assert MONITORING_PASSWORD not in str(row)
+
+
+@pytest.fixture
+def silent_host() -> Iterator[tuple[str, int]]:
+    """Accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_targets_that_cannot_be_reached_each_say_why_and_hold_nobody_up(
+    watched: Service,
+    mariadb: PrivateServer,
+    private_server: PrivateServers,
+    silent_host: tuple[str, int],
+    tmp_path: Path,
+) -> None:
+    own = Certificates.create(tmp_path / "tls")
+    with_tls = private_server("mariadb-10.11", tls=own)
+    with_tls.create_user("tls_only", MONITORING_PASSWORD, ["PROCESS ON *.*"], require="SSL")
+    account = f"{MONITORING_USER}:{MONITORING_PASSWORD}"
+    add(watched, "refused", f"mysql://{account}@127.0.0.1:{unused_port()}/")
+    add(watched, "wrong_password", mariadb.url(MONITORING_USER, "not-" + MONITORING_PASSWORD))
+    add(watched, "unknown_host", f"mysql://{account}@no-such-host.invalid:3306/")
+    add(watched, "silent", f"mysql://{account}@{silent_host[0]}:{silent_host[1]}/")
+    add(watched, "no_tls_there", mariadb.url(MONITORING_USER, MONITORING_PASSWORD, ssl_mode="required"))
+    add(watched, "tls_required", with_tls.url("tls_only", MONITORING_PASSWORD, ssl_mode="disabled"))
+    add(watched, "wrong_ca", monitoring_url(with_tls, ssl_ca=str(own.other_ca)))
+    add(watched, "right_ca", monitoring_url(with_tls, ssl_ca=str(own.ca)))
+    watched.start_monitor("--interval", "1")
+    expected = {
+        "refused": ("refused", "start"),
+        "wrong_password": ("password",),
+        "unknown_host": ("no-such-host.invalid",),
+        "silent": ("did not answer", "not answer", "no answer"),
+        "no_tls_there": ("TLS",),
+        "tls_required": ("TLS",),
+        "wrong_ca": ("certificate",),
+    }
+    for alias, words in expected.items():
+        wait_up(watched, alias, False)
+        line = error(watched, alias)
+        assert any(word in line for word in words), (alias, line)
+        assert "\n" not in line and ";" in line, (alias, line)
+    wait_up(watched, "right_ca", True)
+    wait_up(watched, "well", True)
+    time.sleep(4 * INTERVAL)
+    assert_punctual(watched)
+    assert_punctual(watched, "right_ca")
+    assert_no_secret(watched)
+    statuses = {alias: entry["status"] for alias, entry in watched.health()["databases"].items()}
+    assert {statuses[alias] for alias in expected} == {"down"}
+
+
+def test_a_server_that_hangs_or_dies_is_down_and_heals(
+    watched: Service, private_server: PrivateServers, release: str
+) -> None:
+    server = private_server(release)
+    add(watched, "shop", monitoring_url(server))
+    watched.start_monitor("--interval", "1")
+    wait_up(watched, "shop", True)
+    server.pause()
+    wait_up(watched, "shop", False)
+    assert "answer" in error(watched, "shop")
+    server.resume()
+    wait_up(watched, "shop", True)
+    server.kill()
+    wait_up(watched, "shop", False)
+    assert "refused" in error(watched, "shop")
+    server.start()
+    wait_up(watched, "shop", True)
+    watched.wait_for(lambda: watched.metrics("shop")["queries_rate"] is not None)
+    for _ in range(3):
+        figures = watched.metrics("shop")
+        rates = {
+            name: value for name, value in figures.items() if name.endswith("_rate") and value is not None
+        }
+        assert all(value >= 0 for value in rates.values()), rates
+        assert rates.get("queries_rate", 0) < 1000
+        seen = watched.samples("shop")
+        watched.wait_for(lambda: watched.samples("shop") > seen)  # noqa: B023 - called before the next round
+    assert_punctual(watched)
+    assert_no_secret(watched)
+
+
+def test_too_many_connections_is_named(
+    watched: Service, private_server: PrivateServers, release: str
+) -> None:
+    server = private_server(release, options={"max-connections": 10})
+    add(watched, "full", monitoring_url(server))
+    server.create_user("app", "app-password")
+    held: list[pymysql.Connection] = []
+    for _ in range(20):
+        try:
+            held.append(
+                pymysql.connect(host=server.host, port=server.port, user="app", password="app-password")
+            )
+        except pymysql.err.OperationalError as refused:
+            assert refused.args[0] == 1040
+            break
+    watched.start_monitor("--interval", "1")
+    wait_up(watched, "full", False)
+    assert "connections" in error(watched, "full")
+    for connection in held:
+        connection.close()
+    wait_up(watched, "full", True)
+    assert_punctual(watched)
+
+
+def test_locks_held_by_an_application_never_stop_a_sample(
+    watched: Service, private_server: PrivateServers, release: str
+) -> None:
+    server = private_server(release)
+    server.execute("CREATE DATABASE shop")
+    server.execute("CREATE TABLE shop.orders (id INT PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
+    add(watched, "locked", monitoring_url(server))
+    with server.connect() as table_lock, server.connect() as global_lock:
+        table_lock.cursor().execute("LOCK TABLES shop.orders WRITE")
+        watched.start_monitor("--interval", "1")
+        wait_up(watched, "locked", True)
+        time.sleep(4 * INTERVAL)
+        table_lock.cursor().execute("UNLOCK TABLES")
+        global_lock.cursor().execute("FLUSH TABLES WITH READ LOCK")
+        time.sleep(4 * INTERVAL)
+        assert watched.metrics("locked")["up"] is True
+        assert watched.metrics("locked")["failures"] == []
+    assert_punctual(watched, "locked")
+    assert_punctual(watched)
+
+
+def test_the_password_is_not_in_any_process_list(watched: Service) -> None:
+    process = watched.start_monitor("--interval", "1")
+    wait_up(watched, "well", True)
+    assert MONITORING_PASSWORD.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+
+def test_samples_wait_out_a_locked_service_database(watched: Service) -> None:
+    watched.start_monitor("--interval", "1")
+    wait_up(watched, "well", True)
+    with sqlite3.connect(watched.home / "dbvigil.sqlite3", timeout=10, isolation_level=None) as locker:
+        locker.execute("BEGIN EXCLUSIVE")
+        time.sleep(30)
+        locker.execute("ROLLBACK")
+    unlocked = time.time()
+    locker.close()
+    watched.wait_for(lambda: watched.sample_times("well")[-1] > unlocked + 1)
+    # Nothing was lost: the samples that were taken meanwhile are there, each at its time.
+    assert_punctual(watched)
+    assert "the service's own database fails" in watched.log()
+    assert "again" in watched.log()
+    assert "Traceback" not in watched.log()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few MiB that can be filled and made read-only."""
+    if os.geteuid() != 0:
+        reason = "mounting a small file system needs root"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def on_small_disk(watched: Service, small_disk: Path) -> Service:
+    """The watched service with its home on the small disk."""
+    shutil.copytree(watched.home, small_disk / "home")
+    watched.home = small_disk / "home"
+    return watched
+
+
+def test_samples_wait_out_a_full_disk(on_small_disk: Service, small_disk: Path) -> None:
+    service = on_small_disk
+    service.start_monitor("--interval", "1")
+    wait_up(service, "well", True)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(4096))
+    service.wait_for(
+        lambda: "the service's own database fails" in service.log(), 60, "the full disk was not noticed"
+    )
+    filler.unlink()
+    freed = time.time()
+    service.wait_for(lambda: service.sample_times("well")[-1] > freed + 1)
+    assert_punctual(service)
+    assert "Traceback" not in service.log()
+
+
+def test_a_read_only_service_database_is_named_and_healed(on_small_disk: Service, small_disk: Path) -> None:
+    service = on_small_disk
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    service.popen(sys.executable, "manage.py", "database_monitor", "start", "--interval", "1")
+    service.wait_for(lambda: "the service's own database fails" in service.log(), 20, "it was not noticed")
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    wait_up(service, "well", True)
+    assert "Traceback" not in service.log()
+
+
+def test_fifty_thousand_tables_do_not_slow_a_sample(watched: Service, private_server: PrivateServers) -> None:
+    server = private_server(
+        "mariadb-10.11", options={"innodb-file-per-table": "OFF", "table-open-cache": 400}
+    )
+    server.execute("CREATE DATABASE many")
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION sql_log_bin = 0")
+        for number in range(50_000):
+            cursor.execute(f"CREATE TABLE many.t{number} (id INT) ENGINE=MyISAM")
+    add_monitoring_user(server)
+    add(watched, "many", monitoring_url(server))
+    watched.start_monitor("--interval", "1")
+    wait_up(watched, "many", True, 30)
+    time.sleep(10 * INTERVAL)
+    assert_punctual(watched, "many")
+    assert_punctual(watched)
