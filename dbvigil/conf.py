@@ -100,7 +100,7 @@ class Setting:
     default: Any
     read: Callable[[str, object], Any]
     help: str
-    shown: Callable[[Any], Any] = staticmethod(lambda value: value)
+    shown: Callable[[Any], Any] | None = None
 
 
 _LEVELS: tuple[tuple[str, str], ...] = (
@@ -187,11 +187,10 @@ def load() -> Configuration:
     for setting in SETTINGS:
         value = setting.read(setting.name, getattr(django_settings, setting.name, setting.default))
         values[setting.name] = value
+        origin = "settings" if hasattr(django_settings, setting.name) else "default"
         if setting.name in environment:
             origin = "environment"
-        else:
-            origin = "settings" if hasattr(django_settings, setting.name) else "default"
-        shown[setting.name] = {"value": setting.shown(value), "source": origin}
+        shown[setting.name] = {"value": setting.shown(value) if setting.shown else value, "source": origin}
     return Configuration(
         interval=values["DB_MONITORING_INTERVAL"],
         targets=targets.load(django_settings.DATABASES, values["DB_MONITORING_TARGETS"]),

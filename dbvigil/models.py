@@ -135,7 +135,9 @@ class Chunk(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["database", "step", "start"], name="dbvigil_chunk_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["database", "step", "start"], name="dbvigil_chunk_once")
+        ]
         indexes = [models.Index(fields=["step", "start"], name="dbvigil_chunk_oldest")]
 
     def __str__(self) -> str:

@@ -37,7 +37,9 @@ _MADE = "<!-- Made by `make docs` from the code; change it there. -->\n\n"
 def metrics_page() -> str:
     """docs/reference/metrics.md, from the catalogue."""
     text = (
-        "# Metrics\n\n" + _MADE + "Every field of `DatabaseMetrics`. None (`null` in JSON, absent in Prometheus) is unknown: the server "
+        "# Metrics\n\n"
+        + _MADE
+        + "Every field of `DatabaseMetrics`. None (`null` in JSON, absent in Prometheus) is unknown: the server "
         "cannot give the figure,\nthe account may not read it, or a rate has no earlier sample to stand on. It never means 0.\n"
     )
     for group, title in _GROUPS.items():
@@ -45,11 +47,15 @@ def metrics_page() -> str:
         text += "".join(_metric_row(row) for row in METRICS if row.group == group)
     lacking = [row for row in METRICS if row.lacking]
     text += "\n## What a server lacks\n\n| metric | flavor | why |\n| --- | --- | --- |\n"
-    text += "".join(f"| `{row.name}` | {flavor} | {why} |\n" for row in lacking for flavor, why in row.lacking.items())
+    text += "".join(
+        f"| `{row.name}` | {flavor} | {why} |\n" for row in lacking for flavor, why in row.lacking.items()
+    )
     text += "\n## Thresholds that ship\n\n| metric | warning | critical |\n| --- | --- | --- |\n"
     for row in METRICS:
         if row.warning is not None or row.critical is not None:
-            text += f"| `{row.name}` | {display(row.name, row.warning)} | {display(row.name, row.critical)} |\n"
+            text += (
+                f"| `{row.name}` | {display(row.name, row.warning)} | {display(row.name, row.critical)} |\n"
+            )
     return text
 
 
@@ -61,7 +67,9 @@ def _metric_row(row: Metric) -> str:
 def settings_page() -> str:
     """docs/reference/settings.md, from `dbvigil.conf`."""
     text = (
-        "# Settings\n\n" + _MADE + "Django settings. On the stand-alone site an environment variable of the same name overrides each. A wrong "
+        "# Settings\n\n"
+        + _MADE
+        + "Django settings. On the stand-alone site an environment variable of the same name overrides each. A wrong "
         "value is a\nsystem-check error that names the setting, the value and what is allowed.\n\n"
         "| setting | default | meaning |\n| --- | --- | --- |\n"
     )
@@ -71,7 +79,9 @@ def settings_page() -> str:
 def health_page() -> str:
     """docs/reference/health.md, from the docstring and the table of `dbvigil.analysis.health`."""
     text = "# Health\n\n" + _MADE + (health.__doc__ or "").strip() + "\n"
-    text += "\n## Points by metric\n\n| metric | warning | critical | what to do |\n| --- | --- | --- | --- |\n"
+    text += (
+        "\n## Points by metric\n\n| metric | warning | critical | what to do |\n| --- | --- | --- | --- |\n"
+    )
     for name, advice in health.ADVICE.items():
         text += f"| `{name}` | {advice.warning} | {advice.critical} | {advice.action} |\n"
     default = health.DEFAULT_ADVICE

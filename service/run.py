@@ -1,7 +1,8 @@
 """`make run`: the web server, the monitor and, without targets of one's own, a demo shop, in the foreground.
 
-Prints one line on standard output when everything answers. SIGINT or SIGTERM stops all that was started and ends with exit code 0. A part that
-ends by itself is started again, later each time, apart from a monitor that somebody told to stop.
+Prints one line on standard output when everything answers. SIGINT or SIGTERM stops all that was started and
+ends with exit code 0. A part that ends by itself is started again, later each time, apart from a monitor that
+somebody told to stop.
 """
 
 from __future__ import annotations
@@ -65,7 +66,12 @@ def run(ended: threading.Event) -> None:
             environment["DB_MONITORING_TARGETS"] = targets
         parts = [
             Part("web", _web_command(port), environment, stop=signal.SIGTERM),
-            Part("monitor", [sys.executable, "manage.py", "database_monitor", "start"], environment, may_end=True),
+            Part(
+                "monitor",
+                [sys.executable, "manage.py", "database_monitor", "start"],
+                environment,
+                may_end=True,
+            ),
         ]
         for part in parts:
             stack.callback(part.end)
@@ -137,7 +143,10 @@ class Part:
 
 
 def prepare() -> tuple[str, str]:
-    """The database migrated, the administrator and a token made where they are missing; token and password."""
+    """The database migrated, the administrator and a token made where they are missing.
+
+    Token and password.
+    """
     import django  # noqa: PLC0415 - only now are the settings meant to be read
 
     django.setup()
@@ -194,13 +203,20 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _wait_until_ready(url: str, token: str, parts: list[Part], ended: threading.Event) -> bool:
-    """Whether web and monitor answer; false where we were told to end before. Raises `RunError` where they never do."""
-    request = urllib.request.Request(f"{url}core/api/monitoring/health/", headers={"Authorization": f"Bearer {token}"})
+    """Whether web and monitor answer.
+
+    False where we were told to end before. Raises `RunError` where they never do.
+    """
+    request = urllib.request.Request(
+        f"{url}core/api/monitoring/health/", headers={"Authorization": f"Bearer {token}"}
+    )
     deadline = time.monotonic() + _READY_WITHIN
     while not ended.is_set():
         for part in parts:
             if part.process is not None and part.process.poll() is not None:
-                raise RunError(f"the {part.name} ended while starting, with code {part.process.returncode}; see above")
+                raise RunError(
+                    f"the {part.name} ended while starting, with code {part.process.returncode}; see above"
+                )
         with contextlib.suppress(OSError, ValueError):
             with urllib.request.urlopen(request, timeout=5) as answer:
                 health = json.load(answer)
@@ -231,7 +247,9 @@ def _port(text: str) -> int:
     except (ValueError, OverflowError):
         raise RunError(f"PORT: {text!r} is not allowed; allowed: 0 to 65535") from None
     except OSError as error:
-        raise RunError(f"PORT: {text} cannot be used ({error.strerror}); stop what uses it or choose another") from None
+        raise RunError(
+            f"PORT: {text} cannot be used ({error.strerror}); stop what uses it or choose another"
+        ) from None
 
 
 def _home() -> Path:

@@ -31,7 +31,7 @@ def _secret_key() -> str:
         HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Written aside and linked into place: a process that starts beside this one sees the whole key or none.
         draft = HOME / f".secret_key.{os.getpid()}"
-        with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:  # noqa: PTH123
+        with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)
@@ -63,7 +63,13 @@ def _database() -> dict[str, Any]:
 
 SECRET_KEY = _secret_key()
 DEBUG = os.environ.get("DJANGO_DEBUG", "").lower() in ("1", "true", "yes", "on")
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", socket.gethostname(), *os.environ.get("DJANGO_ALLOWED_HOSTS", "").split()]
+ALLOWED_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    socket.gethostname(),
+    *os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(),
+]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -103,7 +109,10 @@ TEMPLATES = [
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

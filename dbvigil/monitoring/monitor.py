@@ -182,13 +182,13 @@ class DatabaseMonitor:
         """
 
         def arrived() -> bool:
-            rows = TargetState.objects.filter(alias__in=databases).values_list(
-                "alias", "samples", "sampled_at"
-            )
+            rows = TargetState.objects.filter(alias__in=databases)
             fresh = {
                 alias
-                for alias, count, moment in rows
-                if count > before.get(alias, 0) and (moment >= asked_at or count > before.get(alias, 0) + 1)
+                for alias, count, moment in rows.values_list("alias", "samples", "sampled_at")
+                if moment
+                and count > before.get(alias, 0)
+                and (moment >= asked_at or count > before.get(alias, 0) + 1)
             }
             return fresh >= set(databases)
 

@@ -68,7 +68,9 @@ class DemoShop:
         source = PrivateServer(_RELEASE, self._folder / "source", options={**common, "expire-logs-days": 1})
         # It is attached anew at every start, because the source's port is.
         replica = PrivateServer(
-            _RELEASE, self._folder / "replica", options={**common, "read-only": "ON", "skip-slave-start": None}
+            _RELEASE,
+            self._folder / "replica",
+            options={**common, "read-only": "ON", "skip-slave-start": None},
         )
         return source, replica
 
@@ -81,7 +83,9 @@ class DemoShop:
         for server in (self.source, self.replica):
             server.create_user(_MONITOR_USER, self._passwords[_MONITOR_USER], MONITORING_GRANTS["mariadb"])
             server.create_user(_SHOP_USER, self._passwords[_SHOP_USER], ["ALL ON shop.*"])
-        self._traffic = Traffic(self.source, self.replica, _SHOP_USER, self._passwords[_SHOP_USER], time.time_ns())
+        self._traffic = Traffic(
+            self.source, self.replica, _SHOP_USER, self._passwords[_SHOP_USER], time.time_ns()
+        )
         self._traffic.start()
 
     def _stop(self) -> None:

@@ -77,8 +77,10 @@ def ensure_schema(server: PrivateServer) -> None:
 class Traffic:
     """Visitors and customers as two threads, each a few statements a second. `seed` makes a run repeatable."""
 
-    def __init__(self, source: PrivateServer, replica: PrivateServer, user: str, password: str, seed: int) -> None:
-        self._account = {"user": user, "password": password}
+    def __init__(
+        self, source: PrivateServer, replica: PrivateServer, user: str, password: str, seed: int
+    ) -> None:
+        self._user, self._password = user, password
         self._ended = threading.Event()
         self._random = random.Random(seed)
         self._threads = [
@@ -97,10 +99,18 @@ class Traffic:
         for thread in self._threads:
             thread.join(5)
 
-    def _work(self, server: PrivateServer, step: Callable[[pymysql.cursors.Cursor], None], pause: float) -> None:
+    def _work(
+        self, server: PrivateServer, step: Callable[[pymysql.cursors.Cursor], None], pause: float
+    ) -> None:
         while not self._ended.is_set():
             try:
-                with pymysql.connect(host=server.host, port=server.port, autocommit=True, **self._account) as connection:
+                with pymysql.connect(
+                    host=server.host,
+                    port=server.port,
+                    user=self._user,
+                    password=self._password,
+                    autocommit=True,
+                ) as connection:
                     while not self._ended.wait(self._random.uniform(0.3, 1.7) * pause):
                         step(connection.cursor())
             except pymysql.err.MySQLError as error:
