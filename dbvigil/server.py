@@ -69,8 +69,8 @@ class Server:
     async def rows(self, sql: str, args: tuple[object, ...] | list[object] = ()) -> list[dict[str, Any]]:
         """The rows of one statement, by column name as the server writes it; connects first where need be.
 
-        Text is str, whole numbers and decimals are int or float, times are datetime, NULL is None. `args` fill
-        the statement's `%s`, quoted; a literal % is then written %%.
+        Text is str, whole numbers and decimals are int or float, times are datetime, NULL is None. `args`
+        fill the statement's `%s`, quoted; a literal % is then written %%.
         """
         async with self._turn:
             driver = self._driver if self._driver is not None and self.connected else await self._connect()
@@ -81,7 +81,7 @@ class Server:
                     return await self._fetch(driver, sql)
             except TimeoutError:
                 raise faults.statement_timeout(self.target, self._read_timeout) from None
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, it becomes a ServerError
                 raise faults.statement(error, self.target) from None
 
     async def close(self) -> None:

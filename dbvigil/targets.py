@@ -83,7 +83,7 @@ class Target:
 
     @property
     def is_local(self) -> bool | None:
-        """Whether the way to the server stays on this machine; None for a name that would have to be resolved.
+        """Whether the way to the server stays on this machine; None for a name that needs resolving.
 
         A loopback address may still be a tunnel's or a container's.
         """
@@ -134,7 +134,7 @@ def parse_url(alias: str, url: str) -> Target:
         raise ConfigurationError(field_name, "this URL", f"{EXAMPLE}; {PERCENT}") from None
     if parts.scheme not in ("mysql", "mariadb"):
         raise ConfigurationError(field_name, "this URL", EXAMPLE)
-    # What follows an unquoted / ? or # of a password looks like a path, a query or a fragment with an @ in it.
+    # What follows a bare / ? or # of a password looks like a path, a query or a fragment with an @ in it.
     if "@" in parts.path + parts.query or parts.fragment:
         raise ConfigurationError(field_name, "this URL", f"{EXAMPLE}; {PERCENT}")
     if not parts.username:

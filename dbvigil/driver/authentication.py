@@ -77,7 +77,7 @@ class Exchange:
         if plugin == CLEAR:
             if not self._line.proven:
                 raise InsecureConnection(
-                    "the server wants the password in clear text (mysql_clear_password) and has not proved who it is",
+                    "the server wants the password in clear text and has not proved who it is",
                     f"{_VERIFY}, or give the account another authentication plugin",
                 )
             return self._in_clear()

@@ -1,15 +1,16 @@
-"""asyncmy's connection with our own handshake: TLS as asked for, no password to a stranger, bounded answers.
+"""asyncmy's connection with a handshake of our own, and bounded answers.
 
-asyncmy 0.2.18 hands the password in clear text to any server that asks for it. So its part from the greeting to
-the server's OK is replaced as a whole rather than patched: a way in that a later release adds is not taken.
+asyncmy 0.2.18 hands the password in clear text to any server that asks for it. So its part from the greeting
+to the server's OK is replaced as a whole rather than patched: a way in that a later release adds is not taken.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
+from asyncmy import connection as driver
 from asyncmy.charset import charset_by_name
-from asyncmy.connection import Connection
 from asyncmy.constants import CLIENT, COMMAND
 
 from dbvigil.driver import results, tls
@@ -28,15 +29,21 @@ _CHARSET = "utf8mb4"
 _FOREVER = 86_400
 
 
-class AnswerTooLarge(Exception):
+class AnswerTooLargeError(Exception):
     """The server sends more than LARGEST_ANSWER for one statement."""
 
 
-class GuardedConnection(Connection):  # type: ignore[misc]
+# asyncmy's type stubs leave out what is overridden here.
+_Connection: Any = driver.Connection
+
+
+class GuardedConnection(_Connection):  # type: ignore[misc]
     """One connection; `connect`, `query` and the rest are asyncmy's.
 
     `trusted` is what `authentication.Line` says.
     """
+
+    _transport: Any
 
     def __init__(self, target: Target, *, trusted: bool) -> None:
         super().__init__(
@@ -91,7 +98,7 @@ class GuardedConnection(Connection):  # type: ignore[misc]
         if state is not None:
             self.received += state.length - state.pos - held
         if self.received > LARGEST_ANSWER:
-            raise AnswerTooLarge
+            raise AnswerTooLargeError
 
     async def _request_authentication(self) -> None:
         """From the server's greeting, which has been read, to its OK."""
@@ -127,7 +134,7 @@ class GuardedConnection(Connection):  # type: ignore[misc]
         if not self.server_capabilities & CLIENT.SSL:
             raise InsecureConnection(
                 f"the server offers no TLS, which ssl-mode={mode} asks for",
-                "give the server a certificate (ssl_cert, ssl_key), or set ssl-mode=preferred to go without TLS",
+                "give the server a certificate (ssl_cert, ssl_key), or set ssl-mode=preferred to go without",
             )
         return True
 
@@ -149,7 +156,7 @@ class GuardedConnection(Connection):  # type: ignore[misc]
 
     def _handshake_response(self, flags: int, answer: bytes, plugin: str) -> bytes:
         offered = self.server_capabilities
-        data = self._response_head(flags) + self._user.encode() + b"\0"
+        data: bytes = self._response_head(flags) + self._user.encode() + b"\0"
         # Answers here are scrambles of at most 32 bytes: their length is one byte in either encoding.
         data += bytes([len(answer)]) + answer
         if offered & CLIENT.PLUGIN_AUTH:

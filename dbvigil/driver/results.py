@@ -15,7 +15,7 @@ from asyncmy.converters import convert_date, convert_datetime, convert_timedelta
 from asyncmy.protocol import MysqlPacket, parse_rows_from_buffer
 
 Row = tuple[Any, ...]
-# What asyncmy's parser wants for a column: how to decode (0 bytes, 1 UTF-8), the encoding, what to make of it.
+# What asyncmy's parser wants of a column: how to decode (0 bytes, 1 UTF-8), the encoding, a function
 Converter = tuple[int, str | None, Callable[[bytes], Any] | None]
 
 _MOST_COLUMNS = 4096
@@ -24,7 +24,7 @@ _LENGTH_OF_EIGHT_BYTES = 0xFE
 _WIDTHS = {0xFC: 2, 0xFD: 3, _LENGTH_OF_EIGHT_BYTES: 8}
 
 
-class NotTheProtocol(Exception):
+class ProtocolError(Exception):
     """The server's bytes are not an answer."""
 
 
@@ -63,10 +63,10 @@ async def _read_one(stream: Stream) -> tuple[tuple[str, ...], list[Row]]:
         stream.server_status = _status_of_ok(payload)
         return (), []
     if payload[:1] == b"\xfb":
-        raise NotTheProtocol("it asks for a file of this machine (LOAD DATA LOCAL)")
+        raise ProtocolError("it asks for a file of this machine (LOAD DATA LOCAL)")
     count, end = _length(payload, 0)
     if not 0 < count <= _MOST_COLUMNS or end != len(payload):
-        raise NotTheProtocol("its answer is none")
+        raise ProtocolError("its answer is none")
     columns = _columns(tuple([(await stream.read_packet()).get_all_data() for _ in range(count)]))
     if not stream._deprecate_eof:
         await stream.read_packet()
@@ -113,7 +113,7 @@ def _check_row(payload: bytes, values: int) -> None:
         length, position = _length(payload, position)
         position += length
     if position != len(payload):
-        raise NotTheProtocol("a row of its answer is broken")
+        raise ProtocolError("a row of its answer is broken")
 
 
 # -- columns
@@ -147,7 +147,7 @@ def _column(definition: bytes) -> tuple[str, Converter]:
         position += length
     fixed = definition[position : position + 13]
     if len(fixed) != 13:
-        raise NotTheProtocol("a column of its answer is broken")
+        raise ProtocolError("a column of its answer is broken")
     charset, kind = int.from_bytes(fixed[1:3], "little"), fixed[7]
     return _text(texts[4]), _converter(kind, charset)
 
@@ -204,13 +204,13 @@ def _converter(kind: int, charset: int) -> Converter:
 def _length(payload: bytes, position: int) -> tuple[int, int]:
     """The length-encoded integer at `position`, which fits the payload, and where it ends."""
     if position >= len(payload):
-        raise NotTheProtocol("its answer ends too early")
+        raise ProtocolError("its answer ends too early")
     first = payload[position]
     if first < 0xFB:
         return first, position + 1
     end = position + 1 + _WIDTHS.get(first, len(payload))
     if end > len(payload):
-        raise NotTheProtocol("a length in its answer is broken")
+        raise ProtocolError("a length in its answer is broken")
     return int.from_bytes(payload[position + 1 : end], "little"), end
 
 

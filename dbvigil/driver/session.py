@@ -35,7 +35,9 @@ def settings(info: ServerInfo, statement_seconds: float) -> tuple[str, ...]:
     """The assignments of one SET statement, most important first.
 
     Left alone: `information_schema_stats_expiry` (0 makes MySQL read every table's figures anew; the
-    collector that wants it says so in its own statement).
+    collector that wants it says so in its own statement). With `log_queries_not_using_indexes` on, MySQL 8.0
+    and later log such statements of the monitor too: `min_examined_row_limit` would help, which needs a
+    privilege that a monitor should not have.
     """
     common = (
         "autocommit = 1",
@@ -50,17 +52,13 @@ def settings(info: ServerInfo, statement_seconds: float) -> tuple[str, ...]:
         # InnoDB gives its times in the zone of the server's process: NOW() must be in the same.
         "time_zone = 'SYSTEM'",
         f"wait_timeout = {_IDLE_SECONDS}",
-        # Out of the slow log, also where it takes what uses no index.
+        # Neither in the slow log nor in Slow_queries.
         f"long_query_time = {_NEVER}",
-        "min_examined_row_limit = 4294967295",
     )
     if info.is_mariadb:
-        return (
-            *common,
-            f"max_statement_time = {statement_seconds:g}",
-            "tx_read_only = 1",
-            "slow_query_log = 0",
-        )
+        read_only = "transaction_read_only" if info.at_least(11, 1, 1) else "tx_read_only"
+        limit = f"max_statement_time = {statement_seconds:g}"
+        return (*common, limit, f"{read_only} = 1", "slow_query_log = 0")
     if info.at_least(5, 7, 20):
         return (
             *common,
