@@ -1,0 +1,1 @@
+"""The platform's names for what `dbvigil` has. Nothing is defined here."""

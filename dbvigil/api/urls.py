@@ -1,0 +1,29 @@
+"""The API's addresses, to be included wherever a project likes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import path, re_path
+
+from dbvigil.api import views
+from dbvigil.api.base import NoSuchAddress
+from dbvigil.api.documentation import DocsView, SchemaView
+
+urlpatterns = [
+    path("metrics/", views.MetricsView.as_view(), name="metrics"),
+    path("metrics/<str:database>/history/", views.HistoryView.as_view(), name="history"),
+    path("health/", views.HealthView.as_view(), name="health"),
+    path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
+    path("config/", views.ConfigView.as_view(), name="config"),
+    path("config/threshold/", views.ThresholdView.as_view(), name="threshold"),
+    path("control/", views.ControlView.as_view(), name="control"),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocsView.as_view(), name="docs"),
+    re_path(r"", NoSuchAddress.as_view(), name="nothing"),
+]
+
+
+def addresses() -> list[tuple[str, Any]]:
+    """(path below the API, view) of everything that the schema may describe."""
+    return [(str(entry.pattern), entry.callback) for entry in urlpatterns if entry.name != "nothing"]
