@@ -79,9 +79,8 @@ def test_unknown_is_never_healthy_and_has_no_score(metrics: DatabaseMetrics | No
 @pytest.mark.parametrize("thread", ["replication_io_running", "replication_sql_running"])
 def test_a_replica_with_a_stopped_thread_is_critical(thread: str) -> None:
     channel = ReplicationChannel(name="", last_io_error="no route to source", last_sql_error="no such table")
-    health = verdict(
-        replace(REPLICA, **{thread: False}, replication_lag=None, replication_channels=(channel,))
-    )
+    stopped: dict[str, Any] = {thread: False, "replication_lag": None, "replication_channels": (channel,)}
+    health = verdict(replace(REPLICA, **stopped))
     assert health.status == "critical"
     assert health.score == 40
     assert [reason.metric for reason in health.reasons] == ["replication_running"]
