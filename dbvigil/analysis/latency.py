@@ -2,7 +2,8 @@
 
 `readings` are those of the collector `statements`:
 
-    MySQL    {"buckets": [[upper bound in ps, count], …], "own": [[event id, ps], …], "thread": id}
+    MySQL    {"buckets": [[upper bound in ps, count], …], "own": [[event id, ps], …], "own_count", "thread": id}: every statement
+             since the server's start, the newest few of the monitor's own thread, how many that thread has sent
     MariaDB  {"count", "seconds", "own_count", "own_seconds"}: statements finished since the server's start, and the monitor's own
 """
 
@@ -17,6 +18,7 @@ from dbvigil.analysis.shares import mean
 
 _PICOSECONDS = 1e12
 _QUANTILE = 0.95
+_NOT_WORTH_MENTIONING = 0.01
 
 
 def query_time(interval: Interval | None, now: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[float | None, str | None]:
@@ -42,10 +44,14 @@ def _percentile(interval: Interval | None, now: Mapping[str, Any], before: Mappi
     if any(former.values()) or any(count < 0 for count in finished):
         return None  # the histogram was emptied in between
     seen = max((event for event, _ in before["own"]), default=0)
+    unseen = now["own_count"] - before["own_count"]
     for event, duration in now["own"]:
         place = bisect_right(bounds, duration)
         if event > seen and place < len(finished) and finished[place] > 0:
             finished[place] -= 1
+            unseen -= 1
+    if unseen > _NOT_WORTH_MENTIONING * sum(finished):
+        return None  # too many of the monitor's own are left among them
     wanted = _QUANTILE * sum(finished)
     reached = 0
     for bound, count in zip(bounds, finished, strict=True):

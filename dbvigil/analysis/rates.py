@@ -78,17 +78,12 @@ def down(
 def _connections(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
     status, settings = counters(current, "global"), counters(current, "settings")
     connected, limit = status.get("Threads_connected"), settings.get("max_connections")
-    # MySQL counts its event scheduler among Threads_running, so the sessions are asked first; there the monitor's own runs while it asks.
-    running = current.readings.get("sessions", {}).get("busy")
-    if running is None and "Threads_running" in status:
-        running = max(0, status["Threads_running"] - 1)
     return {
         "uptime": status.get("Uptime"),
         "connections": connected,
         "max_connections": limit,
         "max_used_connections": status.get("Max_used_connections"),
         "connection_usage": percent(connected, limit),
-        "threads_running": running,
         "threads_cached": status.get("Threads_cached"),
         "thread_cache_hit_rate": interval and hit_percent(interval.delta("Threads_created"), interval.delta("Connections")),
         "aborted_connects_rate": interval and interval.rate("Aborted_connects"),
@@ -177,6 +172,8 @@ def _deadlocks(interval: Interval) -> float | None:
 def _sessions(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
     sessions, locks = current.readings.get("sessions", {}), current.readings.get("locks", {})
     return {
+        # Not Threads_running: that counts the event scheduler, replication's threads, or both.
+        "threads_running": sessions.get("busy"),
         "longest_query_seconds": sessions.get("longest_query"),
         "longest_transaction_seconds": sessions.get("longest_transaction"),
         "lock_waits_current": locks.get("waiting"),

@@ -25,10 +25,12 @@ logger = logging.getLogger(__name__)
 # A collector that was refused for good is tried again after this many seconds: a grant may have been given.
 RETRY_AFTER = 600.0
 
-# How much of the time a collector may take: one that grows dear runs less often. Seconds of pause for a second of work.
+# One that grows dear runs less often: seconds of pause for a second of work. What runs with every sample is let be up to `DEAR` seconds,
+# for a distant server's answers take long and cost it nothing.
 PAUSE = 10.0
 PAUSE_ON_SCHEDULE = 100.0
 LONGEST_PAUSE = 86_400.0
+DEAR = 1.0
 
 # Less than this is no time for a statement.
 _LEAST = 0.05
@@ -170,9 +172,7 @@ class Sampler:
         if plan.failure is not None and plan.failure.permanent:
             plan.due = visit.monotonic + RETRY_AFTER
         else:
-            cost = time.perf_counter() - began
-            pause = min(LONGEST_PAUSE, cost * (PAUSE_ON_SCHEDULE if collector.every else PAUSE))
-            plan.due = visit.monotonic + max(collector.every, pause)
+            plan.due = visit.monotonic + _pause(collector, time.perf_counter() - began)
 
     async def _collect(self, collector: Collector, visit: _Visit) -> Mapping[str, Any]:
         """A connection that was lost since the last sample (idle limit, restart) is renewed once, which is no failure."""
@@ -199,3 +199,10 @@ class Sampler:
         # An answer of an unforeseen shape: the other subjects are still worth reading, and the log has the place.
         logger.error("%s: collector %s failed", self.target.alias, collector.name, exc_info=error)
         return Failure(collector.name, f"the server's answer was not understood ({type(error).__name__})", "see the monitor's log")
+
+
+def _pause(collector: Collector, cost: float) -> float:
+    """Seconds until `collector` is due again after a run of `cost` seconds."""
+    if collector.every:
+        return max(collector.every, min(LONGEST_PAUSE, cost * PAUSE_ON_SCHEDULE))
+    return cost * PAUSE if cost > DEAR else 0.0

@@ -31,10 +31,13 @@ def _statement(source: str, age: str) -> str:
 
 MARIADB_SESSIONS = _statement("information_schema.PROCESSLIST", "TIME_MS / 1000")
 
-# Reads the threads without the lock that the process list of information_schema takes.
+# Reads the threads without the lock that the process list of information_schema takes. By their names, for replication's threads run here
+# under the account that started them: a client's is an "…one_connection", also with a thread pool, or a worker of the X protocol.
 MYSQL_SESSIONS = _statement(
     """(SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS user, PROCESSLIST_COMMAND AS command, PROCESSLIST_TIME AS time
-                      FROM performance_schema.threads WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL) AS thread""",
+                      FROM performance_schema.threads
+                     WHERE PROCESSLIST_ID IS NOT NULL
+                       AND (NAME LIKE '%one\\_connection' OR NAME LIKE 'thread/mysqlx/%')) AS thread""",
     "time",
 )
 MYSQL_SESSIONS_PLAIN = _statement("information_schema.PROCESSLIST", "TIME")

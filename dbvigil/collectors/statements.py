@@ -11,13 +11,15 @@ from dbvigil.errors import MissingObject
 from dbvigil.server import Server
 from dbvigil.types import ServerInfo
 
-# Bounds and durations are in picoseconds. The history keeps the thread's last ten statements: more than one sample sends.
+# Bounds and durations are in picoseconds. The history keeps the thread's last ten statements: more than an ordinary sample sends.
 MYSQL_HISTOGRAM = """
     SELECT (SELECT JSON_ARRAYAGG(JSON_ARRAY(BUCKET_TIMER_HIGH, COUNT_BUCKET))
               FROM performance_schema.events_statements_histogram_global WHERE COUNT_BUCKET > 0) AS buckets,
            (SELECT JSON_ARRAYAGG(JSON_ARRAY(EVENT_ID, TIMER_WAIT))
               FROM performance_schema.events_statements_history
              WHERE THREAD_ID = PS_CURRENT_THREAD_ID() AND END_EVENT_ID IS NOT NULL) AS own,
+           (SELECT SUM(COUNT_STAR) FROM performance_schema.events_statements_summary_by_thread_by_event_name
+             WHERE THREAD_ID = PS_CURRENT_THREAD_ID()) AS own_count,
            PS_CURRENT_THREAD_ID() AS thread"""
 
 # performance_schema counts a statement when it ends, Query_time grows when it ends: together they give the mean of the finished ones.
@@ -66,5 +68,6 @@ class Statements:
         return {
             "buckets": sorted(json.loads(row["buckets"] or "[]")),
             "own": json.loads(row["own"] or "[]"),
+            "own_count": number(row["own_count"]) or 0,
             "thread": row["thread"],
         }

@@ -58,7 +58,6 @@ GLOBAL = (
     "Threads_cached",
     "Threads_connected",
     "Threads_created",
-    "Threads_running",
     "Uptime",
     "Uptime_since_flush_status",
 )
