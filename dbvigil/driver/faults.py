@@ -32,7 +32,7 @@ _LONGEST_MESSAGE = 300
 
 _NETWORK = {
     errno.ECONNREFUSED: (
-        "nothing listens at {address}",
+        "connection refused: nothing listens at {address}",
         "start the server, or check host, port and the server's bind_address",
     ),
     errno.ENOENT: ("there is no socket {address}", "start the server, or check the socket's path"),

@@ -52,8 +52,8 @@ def wait_up(service: Service, alias: str, up: bool, seconds: float = 20) -> floa
 
 def assert_punctual(service: Service, alias: str = "well") -> None:
     """No sample of `alias` came later than one interval after it was due."""
+    service.wait_for(lambda: len(service.sample_times(alias)) >= 4, what=f"{alias} has too few samples")
     times = service.sample_times(alias)
-    assert len(times) >= 3
     late = [round(after - before, 3) for before, after in pairwise(times) if after - before > 2 * INTERVAL]
     assert not late, f"gaps of {late} s between samples of {alias}"
 
@@ -263,7 +263,8 @@ def test_samples_wait_out_a_full_disk(on_small_disk: Service, small_disk: Path) 
 def test_a_read_only_service_database_is_named_and_healed(on_small_disk: Service, small_disk: Path) -> None:
     service = on_small_disk
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    service.popen(sys.executable, "manage.py", "database_monitor", "start", "--interval", "1")
+    service.extra |= {"DB_MONITORING_INTERVAL": "1"}
+    service.popen(sys.executable, "manage.py", "database_monitor", "start")
     service.wait_for(lambda: "the service's own database fails" in service.log(), 20, "it was not noticed")
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     wait_up(service, "well", True)
@@ -271,15 +272,17 @@ def test_a_read_only_service_database_is_named_and_healed(on_small_disk: Service
 
 
 def test_fifty_thousand_tables_do_not_slow_a_sample(watched: Service, private_server: PrivateServers) -> None:
-    server = private_server(
-        "mariadb-10.11", options={"innodb-file-per-table": "OFF", "table-open-cache": 400}
-    )
+    server = private_server("mariadb-10.11")
     server.execute("CREATE DATABASE many")
-    with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SET SESSION sql_log_bin = 0")
-        for number in range(50_000):
-            cursor.execute(f"CREATE TABLE many.t{number} (id INT) ENGINE=MyISAM")
-    add_monitoring_user(server)
+    server.execute("CREATE TABLE many.t0 (id INT PRIMARY KEY AUTO_INCREMENT) ENGINE=MyISAM")
+    server.execute("FLUSH TABLES many.t0")
+    # MyISAM's tables are their files, so links to them are tables, and made in no time.
+    folder = server.home / "data" / "many"
+    for number in range(1, 50_000):
+        for suffix in (".frm", ".MYD", ".MYI"):
+            (folder / f"t{number}{suffix}").hardlink_to(folder / f"t0{suffix}")
+    counted = server.execute("SELECT COUNT(*) AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'many'")
+    assert counted[0]["n"] == 50_000
     add(watched, "many", monitoring_url(server))
     watched.start_monitor("--interval", "1")
     wait_up(watched, "many", True, 30)
