@@ -161,7 +161,7 @@ def describe(error: Exception, body: Mapping[str, object]) -> Problem:
         case HistoryError():
             return _invalid({error.field: [error.detail]})
         case ConfigurationError() if error.field in body:
-            return _invalid({error.field: [str(error)]})
+            return _invalid({error.field: [f"{error.given!r} is not allowed; {error.allowed}"]})
         case ConfigurationError():
             return Problem(KIND["misconfigured"], str(error))
         case MonitorError():

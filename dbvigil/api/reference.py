@@ -163,8 +163,6 @@ def type_of(schema: Mapping[str, Any]) -> Type:
     kinds = [kinds] if isinstance(kinds, str) else list(kinds)
     after = " or null" if "null" in kinds[1:] else ""
     kind = kinds[0]
-    if kind == "array" and "prefixItems" in schema:
-        return Type("[" + ", ".join(type_of(item).before for item in schema["prefixItems"]) + "]" + after)
     if kind == "array":
         inner = type_of(schema["items"])
         return Type(f"list of {inner.before}", inner.link, inner.after + after)

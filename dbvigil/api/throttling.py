@@ -66,7 +66,9 @@ class PerToken(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         who = f"token:{request.auth.pk[:32]}" if request.auth is not None else f"user:{request.user.pk}"
-        rate = READ if request.method in SAFE_METHODS else WRITE
+        method = request.method or ""
+        changes = method not in SAFE_METHODS and hasattr(view, method.lower())
+        rate = WRITE if changes else READ
         self._wait = rate.wait(who, self.clock())
         return self._wait is None
 
