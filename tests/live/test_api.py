@@ -20,7 +20,9 @@ def questions(server: PrivateServer) -> Callable[[], int]:
     def ask() -> int:
         with connection.cursor() as cursor:
             cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
-            return int(cursor.fetchone()["Value"])
+            row = cursor.fetchone()
+        assert row is not None
+        return int(row["Value"])
 
     return ask
 
