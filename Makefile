@@ -1,6 +1,7 @@
 # Few commands, each doing all that it needs: `make run` on a fresh machine is enough.
 
-PYTHON ?= python3
+# Empty: the first Python that is recent enough.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -14,7 +15,8 @@ setup:           ## what run and test share: system packages, .venv, dependencie
 	@PYTHON="$(PYTHON)" scripts/setup service
 
 run: setup       ## the service, its monitor and, without targets of your own, a demo shop
-	@exec $(BIN)/python -m service.run
+	@# Where make is killed, the service ends too.
+	@exec setpriv --pdeathsig TERM $(BIN)/python -m service.run
 
 test:            ## the whole suite, on real servers
 	@PYTHON="$(PYTHON)" scripts/setup test
