@@ -132,10 +132,10 @@ async def _answer(reader: asyncio.StreamReader) -> bool:
 @contextmanager
 def web_server(environment: dict[str, str]) -> Iterator[int]:
     """The port of the service's web server, which is stopped at the end."""
-    from service.run import _web_command
+    from service.run import web_command
 
     port = _free_port()
-    with _process(_web_command(port), environment):
+    with _process(web_command(port), environment):
         _wait_for(port)
         yield port
 

@@ -65,7 +65,7 @@ def run(ended: threading.Event) -> None:
             targets = " ".join(f"{alias}={url}" for alias, url in shop.urls.items())
             environment["DB_MONITORING_TARGETS"] = targets
         parts = [
-            Part("web", _web_command(port), environment, stop=signal.SIGTERM),
+            Part("web", web_command(port), environment, stop=signal.SIGTERM),
             Part(
                 "monitor",
                 [sys.executable, "manage.py", "database_monitor", "start"],
@@ -229,7 +229,7 @@ def _wait_until_ready(url: str, token: str, parts: list[Part], ended: threading.
     return False
 
 
-def _web_command(port: int) -> list[str]:
+def web_command(port: int) -> list[str]:
     return [
         sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "8",
         "--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--graceful-timeout", "5", "service.wsgi",

@@ -19,6 +19,9 @@ from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.types import DatabaseMetrics, Health, iso_utc
 
 
+_NEVER: tuple[datetime | None, dict[str, Any] | None] = (None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class MonitorState:
     """Whether a monitor runs anywhere, since when, and how often it samples (seconds)."""
@@ -79,20 +82,18 @@ def overview(configuration: Configuration, now: datetime | None = None) -> Overv
     now = now or datetime.now(UTC)
     monitor = monitor_state(configuration, now)
     thresholds = Thresholds(configuration.thresholds)
-    rows = {
-        row.alias: row
-        for row in TargetState.objects.filter(active=True).only("alias", "sampled_at", "metrics")
-    }
+    newest = TargetState.objects.filter(active=True).values_list("alias", "sampled_at", "metrics")
+    rows = {alias: (sampled_at, figures) for alias, sampled_at, figures in newest}
     metrics: dict[str, DatabaseMetrics] = {}
     health: dict[str, Health] = {}
     for alias in aliases(configuration, rows):
-        row = rows.get(alias)
-        figures = DatabaseMetrics.from_dict(row.metrics) if row and row.metrics else None
+        _, stored = rows.get(alias, _NEVER)
+        figures = DatabaseMetrics.from_dict(stored) if stored else None
         verdict = assess(figures, thresholds.of(alias), now, stale_after(monitor.interval))
         figures = figures or DatabaseMetrics(database=alias, timestamp=now, up=None)
         metrics[alias] = replace(figures, health_score=verdict.score, status=verdict.status)
         health[alias] = verdict
-    sampled_at = {alias: rows[alias].sampled_at if alias in rows else None for alias in metrics}
+    sampled_at = {alias: rows.get(alias, _NEVER)[0] for alias in metrics}
     return Overview(now, monitor, metrics, health, sampled_at)
 
 

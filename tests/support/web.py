@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.run import _web_command
+from service.run import web_command
 from tests.support.service import Service
 
 _USERS = """
@@ -39,7 +39,7 @@ class Web:
         port = free_port()
         self.host = f"http://127.0.0.1:{port}"
         self.url = f"{self.host}/core/api/monitoring/"
-        service.popen(*_web_command(port))
+        service.popen(*web_command(port))
         service.wait_for(self._answers, 20, "the web server does not answer")
 
     def _answers(self) -> bool:
