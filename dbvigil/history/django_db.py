@@ -24,7 +24,7 @@ from dbvigil.errors import UnknownMetric
 from dbvigil.history.base import Point, Series
 from dbvigil.history.numbers import PackingError
 from dbvigil.history.packing import code, pack_chunk, pack_sample, unpack_chunk, unpack_sample
-from dbvigil.history.resolution import answered_seconds, apply, coarse_plan, milliseconds, plan
+from dbvigil.history.resolution import Plan, answered_seconds, apply, coarse_plan, milliseconds, plan
 from dbvigil.history.tiers import (
     DAY,
     EMPTY,
@@ -63,6 +63,14 @@ _CHUNKS_AT_ONCE = 100
 _Columns = dict[str, Buckets]
 # A database's driver may hand out its own memory.
 _Blob = bytes | memoryview
+
+
+class _Part(NamedTuple):
+    """A chunk of which start <= time < end counts."""
+
+    data: _Blob
+    start: int
+    end: int
 
 
 class _Held(NamedTuple):
@@ -113,7 +121,7 @@ class DjangoHistory:
     ) -> Series:
         _check_names(metrics)
         asked = plan(start, end, resolution)
-        read = self._read(database, metrics, asked.tier, asked.start, asked.end)
+        read = self._read(database, metrics, asked)
         answers = {name: apply(asked, read.get(name, EMPTY)) for name in metrics}
         points = {name: _points(found) for name, found in answers.items()}
         return Series(database, answered_seconds(asked, answers.values()), start, end, points)
@@ -123,7 +131,7 @@ class DjangoHistory:
     ) -> dict[str, tuple[float, float, float]]:
         _check_names(metrics)
         asked = coarse_plan(start, end)
-        read = self._read(database, metrics, asked.tier, asked.start, asked.end)
+        read = self._read(database, metrics, asked)
         summaries = {name: summary(read.get(name, EMPTY)) for name in metrics}
         return {name: found for name, found in summaries.items() if found is not None}
 
@@ -136,43 +144,44 @@ class DjangoHistory:
             while self._delete_some(rows):
                 pass
 
-    def _read(self, database: str, names: Sequence[str], tier: Tier, start: int, end: int) -> _Columns:
-        """start <= time < end in the steps of `tier`; where that is gone already, in the next coarser's.
+    def _read(self, database: str, names: Sequence[str], asked: Plan) -> _Columns:
+        """The plan's range of each metric: samples as they came, rollups gathered into the plan's step.
 
         The order of reading matters: what `maintain` moves from rows to chunks meanwhile is seen twice, and
         known by its hour's raw chunk, but never missed.
         """
         wanted = {number: name for number, name in _NAMES.items() if name in names}
-        rows = self._samples.filter(database=database, taken_at__gte=start, taken_at__lt=end).order_by("id")
-        pending = columns(_unpacked_rows(rows.values_list("taken_at", "data"), wanted))
-        found = self._read_chunks(database, names, tier, start, end)
-        if tier is RAW:
-            return overlay(found, pending)
+        rows = self._samples.filter(database=database, taken_at__gte=asked.start, taken_at__lt=asked.end)
+        pending = columns(_unpacked_rows(rows.order_by("id").values_list("taken_at", "data"), wanted))
+        parts = self._parts(database, asked)
+        if asked.tier is RAW:
+            return overlay(_joined(parts, names), pending)
         hours = {RAW.window_of(moment) for buckets in pending.values() for moment in buckets.times}
         closed = self._chunks.filter(database=database, step=0, start__in=hours).values_list("start", "data")
-        for hour, data in closed:
-            raw = {name: within(buckets, start, end) for name, buckets in _unpacked(data, names).items()}
-            pending = overlay(raw, pending)
-            found = {name: without(buckets, hour, hour + HOUR) for name, buckets in found.items()}
-        return join_each(found, {name: gather(buckets, tier.step) for name, buckets in pending.items()})
+        raw = {hour: _unpacked(data, names) for hour, data in closed}
+        for content in raw.values():
+            inside = {name: within(buckets, asked.start, asked.end) for name, buckets in content.items()}
+            pending = overlay(inside, pending)
+        gathered = {name: gather(buckets, asked.step) for name, buckets in pending.items()}
+        return join_each(_joined(parts, names, asked.step, raw), gathered)
 
-    def _read_chunks(self, database: str, names: Sequence[str], tier: Tier, start: int, end: int) -> _Columns:
-        stored: dict[str, list[Buckets]] = {name: [] for name in names}
-        upper = end
-        for level in TIERS[TIERS.index(tier) :]:
-            chunks = self._chunks.filter(database=database, step=level.step // SECOND)
+    def _parts(self, database: str, asked: Plan) -> list[_Part]:
+        """The chunks for a plan, in time order; where its tier is gone already, those of the next coarser."""
+        found: list[_Part] = []
+        upper = asked.end
+        for tier in TIERS[TIERS.index(asked.tier) :]:
+            chunks = self._chunks.filter(database=database, step=tier.step // SECOND)
             oldest = chunks.order_by("start").values_list("start", flat=True).first()
             if oldest is None or oldest >= upper:
                 continue
-            lower = max(start, oldest)
-            parts = chunks.filter(start__gt=lower - level.window, start__lt=upper).order_by("-start")
-            for data in parts.values_list("data", flat=True):
-                for name, buckets in _unpacked(data, names).items():
-                    stored[name].append(within(buckets, lower, upper))
+            lower = max(asked.start, oldest)
+            needed = chunks.filter(start__gt=lower - tier.window, start__lt=upper).order_by("start")
+            datas = needed.values_list("data", flat=True)
+            found = [*(_Part(data, lower, upper) for data in datas), *found]
             upper = lower
-            if lower == start:
+            if lower == asked.start:
                 break
-        return {name: join(parts[::-1]) for name, parts in stored.items()}
+        return found
 
     def _close_hours(self, now: int) -> bool:
         for _ in range(self._hours_at_once):
@@ -252,6 +261,20 @@ class DjangoHistory:
         if ids:
             rows.model.objects.using(self._using).filter(id__in=ids).delete()
         return len(ids)
+
+
+def _joined(
+    parts: Iterable[_Part], names: Sequence[str], step: int = 0, left_out: Collection[int] = ()
+) -> _Columns:
+    """What counts of these chunks without the hours `left_out`; each gathered into `step`, before all are joined."""
+    found: dict[str, list[Buckets]] = {name: [] for name in names}
+    for part in parts:
+        for name, buckets in _unpacked(part.data, names).items():
+            counted = within(buckets, part.start, part.end)
+            for hour in left_out:
+                counted = without(counted, hour, hour + HOUR)
+            found[name].append(gather(counted, step) if step else counted)
+    return {name: join(pieces) for name, pieces in found.items()}
 
 
 def _points(found: Buckets) -> list[Point]:

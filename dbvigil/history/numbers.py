@@ -17,7 +17,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from operator import ne
 from typing import Any
 
@@ -71,7 +71,7 @@ def unpack_numbers(data: bytes, size: int) -> list[float]:
     if kind < len(_SCALES):
         whole = unpack_integers(data[1:], size)
         scale = _SCALES[kind]
-        return [value / scale for value in whole]
+        return list(map(float, whole)) if scale == 1 else [value / scale for value in whole]
     if kind not in (_FLOAT32, _FLOAT64):
         raise PackingError(f"numbers of kind {kind}")
     return _from_planes(_inflated(data[1:]), "f" if kind == _FLOAT32 else "d", size)
@@ -116,17 +116,17 @@ def unpack_integers(data: bytes, size: int) -> list[int]:
         return []
     flags, base = _BASE.unpack_from(data)
     begin = _BASE.size
-    smallest = 0
-    if flags & _DIFFERENCES:
-        (smallest,) = struct.unpack_from("<q", data, begin)
-        begin += 8
-        size -= 1
     width = flags & _WIDTH
-    offsets = _from_planes(_inflated(data[begin:]), _UNSIGNED[width], size) if width else [0] * size
-    if flags & _DIFFERENCES:
-        steps = [offset + smallest for offset in offsets] if smallest else offsets
-        return list(accumulate(steps, initial=base))
-    return [offset + base for offset in offsets]
+    if not flags & _DIFFERENCES:
+        if not width:
+            return [base] * size
+        return [offset + base for offset in _from_planes(_inflated(data[begin:]), _UNSIGNED[width], size)]
+    (smallest,) = struct.unpack_from("<q", data, begin)
+    begin += 8
+    if not width:
+        return list(accumulate(repeat(smallest, size - 1), initial=base))
+    offsets = _from_planes(_inflated(data[begin:]), _UNSIGNED[width], size - 1)
+    return list(accumulate([offset + smallest for offset in offsets], initial=base))
 
 
 def _width(largest: int) -> int:

@@ -154,11 +154,15 @@ def _unpack_column(data: bytes, axis: Sequence[int]) -> Buckets:
     highs = unpack_numbers(highs_data, size - alone)
     if alone:
         highs = _filled(highs, [number > 1 for number in counts], lows)
+    # The lows of a chunk may have been rounded and its highs not, or the other way round.
+    highs = list(map(max, highs, lows))
     few = alone + counts.count(2)
     means = unpack_numbers(means_data, size - few)
     if few:
         middles = [(low + high) / 2 for low, high in zip(lows, highs, strict=True)]
-        means = _filled(means, [number > 2 for number in counts], middles) if few < size else middles
+        if few == size:
+            return Buckets(times, counts, middles, lows, highs)
+        means = _filled(means, [number > 2 for number in counts], middles)
     return Buckets(times, counts, between(lows, means, highs), lows, highs)
 
 

@@ -60,7 +60,7 @@ class Buckets:
         return self.counts.count(1) == len(self.counts)
 
 
-EMPTY = Buckets((), (), (), (), ())
+EMPTY = Buckets([], [], [], [], [])
 
 
 def of_samples(times: Sequence[int], values: Sequence[float]) -> Buckets:
@@ -118,28 +118,19 @@ def between(lows: Sequence[float], means: Sequence[float], highs: Sequence[float
 def join(parts: Sequence[Buckets]) -> Buckets:
     """Buckets from several places in time order; those at the same time become one."""
     parts = [part for part in parts if len(part)]
-    if not parts:
-        return EMPTY
-    if len(parts) == 1:
-        return parts[0]
-    joined = Buckets(
-        list(chain.from_iterable(part.times for part in parts)),
-        list(chain.from_iterable(part.counts for part in parts)),
-        list(chain.from_iterable(part.means for part in parts)),
-        list(chain.from_iterable(part.lows for part in parts)),
-        list(chain.from_iterable(part.highs for part in parts)),
-    )
-    if all(left.times[-1] < right.times[0] for left, right in pairwise(parts)):
-        return joined
-    order = sorted(range(len(joined)), key=joined.times.__getitem__)
-    ordered = Buckets(
-        [joined.times[place] for place in order],
-        [joined.counts[place] for place in order],
-        [joined.means[place] for place in order],
-        [joined.lows[place] for place in order],
-        [joined.highs[place] for place in order],
-    )
-    return gather(ordered, 1)
+    if any(left.times[-1] > right.times[0] for left, right in pairwise(parts)):
+        return gather(_sorted(_concatenated(parts)), 1)
+    pieces: list[Buckets] = []
+    for part in parts:
+        piece = part
+        if pieces and pieces[-1].times[-1] == part.times[0]:
+            last = pieces.pop()
+            seam = gather(_concatenated([_cut(last, len(last) - 1, len(last)), _cut(part, 0, 1)]), 1)
+            pieces += [_cut(last, 0, len(last) - 1), seam]
+            piece = _cut(part, 1, len(part))
+        if len(piece):
+            pieces.append(piece)
+    return _concatenated(pieces)
 
 
 def overlay(below: Mapping[str, Buckets], above: Mapping[str, Buckets]) -> dict[str, Buckets]:
@@ -181,6 +172,18 @@ def summary(buckets: Buckets) -> tuple[float, float, float] | None:
     return low, min(max(mean, low), high), high
 
 
+def _concatenated(parts: Sequence[Buckets]) -> Buckets:
+    if len(parts) == 1:
+        return parts[0]
+    return Buckets(
+        list(chain.from_iterable(part.times for part in parts)),
+        list(chain.from_iterable(part.counts for part in parts)),
+        list(chain.from_iterable(part.means for part in parts)),
+        list(chain.from_iterable(part.lows for part in parts)),
+        list(chain.from_iterable(part.highs for part in parts)),
+    )
+
+
 def _cut(buckets: Buckets, first: int, last: int) -> Buckets:
     if first == 0 and last == len(buckets):
         return buckets
@@ -190,6 +193,17 @@ def _cut(buckets: Buckets, first: int, last: int) -> Buckets:
         buckets.means[first:last],
         buckets.lows[first:last],
         buckets.highs[first:last],
+    )
+
+
+def _sorted(buckets: Buckets) -> Buckets:
+    order = sorted(range(len(buckets)), key=buckets.times.__getitem__)
+    return Buckets(
+        [buckets.times[place] for place in order],
+        [buckets.counts[place] for place in order],
+        [buckets.means[place] for place in order],
+        [buckets.lows[place] for place in order],
+        [buckets.highs[place] for place in order],
     )
 
 

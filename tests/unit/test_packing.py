@@ -130,6 +130,13 @@ def test_a_mean_beside_large_exact_integers_stays_between_them() -> None:
     assert back.lows[1] <= back.means[1] <= back.highs[1]
 
 
+def test_a_rounded_lowest_stays_below_an_exact_highest() -> None:
+    low, high = 5_200_002_048 + 1 / 3, 5_200_002_049.0
+    buckets = Buckets([0], [2], [(low + high) / 2], [low], [high])
+    back = unpack_chunk(pack_chunk({"data_size_bytes": buckets}))["data_size_bytes"]
+    assert back.lows[0] <= back.means[0] <= back.highs[0]
+
+
 def test_one_metric_of_a_chunk_and_names_it_does_not_have() -> None:
     data = pack_chunk({"a": of_samples([1000, 2000], [1.0, 2.0]), "b": of_samples([2000], [5.0])})
     assert unpack_chunk(data, ["b", "unknown"]) == {"b": of_samples([2000], [5.0])}

@@ -68,6 +68,16 @@ def test_joining_keeps_order_and_merges_what_has_one_time() -> None:
     assert join([]) == tiers.EMPTY
 
 
+def test_joining_merges_what_several_parts_share_at_their_edges() -> None:
+    parts = [of_samples([0, 60_000], [1.0, 4.0]), of_samples([60_000], [8.0]), tiers.EMPTY,
+             of_samples([60_000, 120_000], [0.0, 9.0])]  # fmt: skip
+    assert rows(join(parts)) == [
+        (0, 1, 1.0, 1.0, 1.0),
+        (60_000, 3, 4.0, 0.0, 8.0),
+        (120_000, 1, 9.0, 9.0, 9.0),
+    ]
+
+
 def test_the_later_of_two_samples_at_one_time_wins_whole() -> None:
     saved = [(2000, {"a": 1.0, "b": 1.0}), (1000, {"a": 5.0}), (2000, {"a": 2.0})]
     assert tiers.columns(saved) == {"a": of_samples([1000, 2000], [5.0, 2.0])}
