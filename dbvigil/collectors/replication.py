@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from dbvigil.collectors.values import lower_names, number
+from dbvigil.redaction import server_message
 from dbvigil.server import Server
 from dbvigil.types import ServerInfo
 
@@ -37,7 +38,10 @@ class Replication:
     help: ClassVar = "The replica's channels: threads, lag, intended delay, last errors."
     every: ClassVar = 0.0
     limit: ClassVar = 3.0
-    grants: ClassVar[Mapping[str, str]] = {"mysql": "REPLICATION CLIENT ON *.*", "mariadb": "REPLICA MONITOR ON *.*"}
+    grants: ClassVar[Mapping[str, str]] = {
+        "mysql": "REPLICATION CLIENT ON *.*",
+        "mariadb": "REPLICA MONITOR ON *.*",
+    }
 
     def supports(self, info: ServerInfo) -> bool:
         return True
@@ -45,16 +49,22 @@ class Replication:
     async def collect(self, server: Server) -> Mapping[str, Any]:
         """`{"channels": [{name, source_host, …}, …]}` under the names of `ReplicationChannel`, threads in the server's words; an empty
         list on a server that is no replica."""
-        if server.info.is_mariadb:
-            statement = MARIADB_CHANNELS
-        else:
-            statement = MYSQL_CHANNELS if server.info.at_least(8, 0, 22) else OLD_MYSQL_CHANNELS
-        return {"channels": [_channel(lower_names(row)) for row in await server.rows(statement)]}
+        rows = await server.rows(_statement(server.info))
+        return {"channels": [_channel(lower_names(row)) for row in rows]}
+
+
+def _statement(info: ServerInfo) -> str:
+    if info.is_mariadb:
+        return MARIADB_CHANNELS
+    return MYSQL_CHANNELS if info.at_least(8, 0, 22) else OLD_MYSQL_CHANNELS
 
 
 def _channel(row: Mapping[str, Any]) -> dict[str, Any]:
     channel: dict[str, Any] = {key: _first(row, columns) for key, columns in _TEXTS.items()}
     channel |= {key: number(_first(row, columns)) for key, columns in _NUMBERS.items()}
+    for name in ("last_io_error", "last_sql_error"):
+        # A failed statement is quoted with its values; those are an application's own.
+        channel[name] = server_message(channel[name])
     channel["lag_source"] = None if channel["lag"] is None else "seconds_behind"
     return channel
 
