@@ -46,15 +46,13 @@ class Interval:
         The own session's counters are read in the same visit. When the connection changed, the statements of the former connection after
         its last reading are known by number only: enough for statement counters, None for any other.
         """
-        grown = self.delta(name)
-        own_now = counters(self.current, "own").get(name)
-        if grown is None or own_now is None:
-            return None
+        grown, own_now = self.delta(name), counters(self.current, "own")
+        own: float | None = None
         if self.same_connection:
-            own = own_now - counters(self.previous, "own").get(name, own_now)
-        elif name in ("Questions", "Com_select"):
-            own = own_now + self.previous.readings.get("monitor", {}).get("trailing_statements", 0)
-        else:
+            own = growth(own_now, counters(self.previous, "own"), name)
+        elif name in ("Questions", "Com_select") and name in own_now:
+            own = own_now[name] + self.previous.readings.get("monitor", {}).get("trailing_statements", 0)
+        if grown is None or own is None:
             return None
         # The two readings are a statement apart at most, so the rest can undershoot by one of the monitor's own, never by more.
         return max(0.0, grown - own)
@@ -82,7 +80,13 @@ def growth(now: Mapping[str, Any], before: Mapping[str, Any], name: str) -> floa
 def same_server(one: Snapshot, other: Snapshot) -> bool:
     """Whether both snapshots are of the same server in the same version, as far as it tells."""
     a, b = one.server, other.server
-    return one.database == other.database and (a.flavor, a.version_text, a.server_uuid, a.server_id, a.hostname) == (
+    return one.database == other.database and (
+        a.flavor,
+        a.version_text,
+        a.server_uuid,
+        a.server_id,
+        a.hostname,
+    ) == (
         b.flavor,
         b.version_text,
         b.server_uuid,

@@ -21,7 +21,9 @@ _QUANTILE = 0.95
 _NOT_WORTH_MENTIONING = 0.01
 
 
-def query_time(interval: Interval | None, now: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[float | None, str | None]:
+def query_time(
+    interval: Interval | None, now: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[float | None, str | None]:
     """Seconds and how they were found ("histogram": 95th percentile; "mean"), for the statements finished in the interval.
 
     The monitor's own statements are taken out. Seconds are None where none finished, or where the server cannot tell.
@@ -36,9 +38,14 @@ def query_time(interval: Interval | None, now: Mapping[str, Any], before: Mappin
 
 
 def _percentile(interval: Interval | None, now: Mapping[str, Any], before: Mapping[str, Any]) -> float | None:
-    if interval is None or not interval.same_run or "buckets" not in before or now.get("thread") != before.get("thread"):
+    if (
+        interval is None
+        or not interval.same_run
+        or "buckets" not in before
+        or now.get("thread") != before.get("thread")
+    ):
         return None
-    former = {bound: count for bound, count in before["buckets"]}
+    former = dict(before["buckets"])
     bounds = [bound for bound, _ in now["buckets"]]
     finished = [count - former.pop(bound, 0) for bound, count in now["buckets"]]
     if any(former.values()) or any(count < 0 for count in finished):
@@ -61,7 +68,9 @@ def _percentile(interval: Interval | None, now: Mapping[str, Any], before: Mappi
     return None
 
 
-def _finished_mean(interval: Interval | None, now: Mapping[str, Any], before: Mapping[str, Any]) -> float | None:
+def _finished_mean(
+    interval: Interval | None, now: Mapping[str, Any], before: Mapping[str, Any]
+) -> float | None:
     if interval is None or not interval.same_run or not interval.same_connection or "count" not in before:
         return None
     grown = {name: now[name] - before[name] for name in ("count", "seconds", "own_count", "own_seconds")}

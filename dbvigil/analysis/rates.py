@@ -29,7 +29,9 @@ _WRITES = (
 _SLOW_SCHEDULE = ("data_size_bytes", "index_size_bytes", "auto_increment_max_usage")
 
 
-def metrics(current: Snapshot, previous: Snapshot | None, earlier: DatabaseMetrics | None = None) -> DatabaseMetrics:
+def metrics(
+    current: Snapshot, previous: Snapshot | None, earlier: DatabaseMetrics | None = None
+) -> DatabaseMetrics:
     """The figures of `current`; rates since `previous`.
 
     `earlier` is the last sample's figures: those on a slow schedule are carried over from it while their collector is not due.
@@ -85,7 +87,8 @@ def _connections(current: Snapshot, interval: Interval | None) -> dict[str, Any]
         "max_used_connections": status.get("Max_used_connections"),
         "connection_usage": percent(connected, limit),
         "threads_cached": status.get("Threads_cached"),
-        "thread_cache_hit_rate": interval and hit_percent(interval.delta("Threads_created"), interval.delta("Connections")),
+        "thread_cache_hit_rate": interval
+        and hit_percent(interval.delta("Threads_created"), interval.delta("Connections")),
         "aborted_connects_rate": interval and interval.rate("Aborted_connects"),
         "aborted_clients_rate": interval and interval.rate("Aborted_clients"),
         "open_files_ratio": percent(status.get("Open_files"), settings.get("open_files_limit")),
@@ -102,7 +105,9 @@ def _queries(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
         "transactions_rate": total(interval.rate("Com_commit"), interval.rate("Com_rollback")),
         "writes_rate": total(*(interval.rate(name) for name in _WRITES)),
         "slow_queries": None if slow is None else slow * 60,
-        "full_scans_rate": total(interval.clients_rate("Select_scan"), interval.clients_rate("Select_full_join")),
+        "full_scans_rate": total(
+            interval.clients_rate("Select_scan"), interval.clients_rate("Select_full_join")
+        ),
         "sort_merge_passes_rate": interval.clients_rate("Sort_merge_passes"),
         "tmp_disk_tables_ratio": percent(
             interval.clients_delta("Created_tmp_disk_tables"), interval.clients_delta("Created_tmp_tables")
@@ -145,7 +150,9 @@ def _innodb(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
                 interval.delta("Innodb_buffer_pool_reads"), interval.delta("Innodb_buffer_pool_read_requests")
             ),
             "row_lock_waits_rate": interval.rate("Innodb_row_lock_waits"),
-            "row_lock_time_avg_ms": mean(interval.delta("Innodb_row_lock_time"), interval.delta("Innodb_row_lock_waits")),
+            "row_lock_time_avg_ms": mean(
+                interval.delta("Innodb_row_lock_time"), interval.delta("Innodb_row_lock_waits")
+            ),
             "log_waits_rate": interval.rate("Innodb_log_waits"),
             "deadlocks_rate": _deadlocks(interval),
         }
@@ -155,7 +162,10 @@ def _innodb(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
 def _checkpoint_age(status: Mapping[str, Any]) -> float | None:
     if "Innodb_checkpoint_max_age" in status:  # MariaDB
         return percent(status.get("Innodb_checkpoint_age"), status["Innodb_checkpoint_max_age"])
-    newest, checkpoint = status.get("Innodb_redo_log_current_lsn"), status.get("Innodb_redo_log_checkpoint_lsn")
+    newest, checkpoint = (
+        status.get("Innodb_redo_log_current_lsn"),
+        status.get("Innodb_redo_log_checkpoint_lsn"),
+    )
     if newest is None or checkpoint is None:
         return None
     return percent(newest - checkpoint, status.get("Innodb_redo_log_capacity_resized"))
@@ -228,9 +238,14 @@ def _host(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
         "disk_usage": percent(now.get("disk_used"), now.get("disk_total")),
         "load1": now.get("load1"),
     }
-    # The host's counters start anew with the host, not with the server; its readings carry their own moment, for one may serve many targets.
+    # The host's counters start anew with the host, not with the server. Its readings carry their own moment: one may serve many targets.
     seconds = growth(now, before, "at")
-    if interval is None or not seconds or interval.current.clock != interval.previous.clock or now.get("boot") != before.get("boot"):
+    if (
+        interval is None
+        or not seconds
+        or interval.current.clock != interval.previous.clock
+        or now.get("boot") != before.get("boot")
+    ):
         return figures
     received, sent = growth(now, before, "received"), growth(now, before, "sent")
     return figures | {
@@ -238,4 +253,3 @@ def _host(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
         "network_rx_rate": None if received is None else received / seconds,
         "network_tx_rate": None if sent is None else sent / seconds,
     }
-

@@ -44,7 +44,9 @@ def all_run(states: Sequence[bool | None]) -> bool | None:
 
 def worst_lag(found: Sequence[ReplicationChannel]) -> float | None:
     """Seconds of the channel that is furthest behind, its intended delay taken off; None where any channel's lag is unknown."""
-    lags = [None if channel.lag is None else max(0.0, channel.lag - (channel.delay or 0.0)) for channel in found]
+    lags = [
+        None if channel.lag is None else max(0.0, channel.lag - (channel.delay or 0.0)) for channel in found
+    ]
     known = [lag for lag in lags if lag is not None]
     return max(known) if known and len(known) == len(lags) else None
 

@@ -1,4 +1,8 @@
-"""The collectors, in the order in which a sample runs them: cheap and vital first."""
+"""The collectors, in the order in which a sample runs them: cheap and vital first.
+
+Statements come last, for they tell the monitor's own statements by the last ten of its thread: what a sample sends on a slow schedule
+should be among them.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,8 @@ ALL: tuple[Collector, ...] = (
     Sessions(),
     InnoDB(),
     Locks(),
-    Statements(),
     Host(),
     Variables(),
     Tables(),
+    Statements(),
 )

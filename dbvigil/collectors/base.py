@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from dbvigil.server import Server
-
 from dbvigil.types import ServerInfo
 
 

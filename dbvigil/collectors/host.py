@@ -52,7 +52,10 @@ def runs_here(server: Server) -> bool:
 
     A local address alone is not enough: a tunnel, or a published port of a container, looks the same.
     """
-    return bool(server.target.is_local) and server.info.hostname in (socket.gethostname(), os.uname().nodename)
+    return bool(server.target.is_local) and server.info.hostname in (
+        socket.gethostname(),
+        os.uname().nodename,
+    )
 
 
 async def _datadir(server: Server) -> str:

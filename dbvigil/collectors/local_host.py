@@ -27,7 +27,11 @@ def _machine() -> dict[str, Any]:
     with _lock:
         now = time.monotonic()
         if not _shared or not 0 <= now - _shared["at"] < _FRESH:
-            cpu, memory, network = psutil.cpu_times(), psutil.virtual_memory(), psutil.net_io_counters(pernic=True)
+            cpu, memory, network = (
+                psutil.cpu_times(),
+                psutil.virtual_memory(),
+                psutil.net_io_counters(pernic=True),
+            )
             # Guest time is part of user time already.
             parts = [value for name, value in cpu._asdict().items() if name not in ("guest", "guest_nice")]
             _shared.update(
@@ -37,8 +41,12 @@ def _machine() -> dict[str, Any]:
                 cpu_busy=sum(parts) - cpu.idle - getattr(cpu, "iowait", 0.0),
                 memory_total=memory.total,
                 memory_used=memory.total - memory.available,
-                received=sum(card.bytes_recv for name, card in network.items() if not name.startswith(VIRTUAL_DEVICES)),
-                sent=sum(card.bytes_sent for name, card in network.items() if not name.startswith(VIRTUAL_DEVICES)),
+                received=sum(
+                    card.bytes_recv for name, card in network.items() if not name.startswith(VIRTUAL_DEVICES)
+                ),
+                sent=sum(
+                    card.bytes_sent for name, card in network.items() if not name.startswith(VIRTUAL_DEVICES)
+                ),
                 load1=psutil.getloadavg()[0],
             )
         return dict(_shared)

@@ -24,7 +24,10 @@ class Locks:
     help: ClassVar = "Transactions that wait for a row lock, and those they wait for."
     every: ClassVar = 0.0
     limit: ClassVar = 3.0
-    grants: ClassVar[Mapping[str, str]] = {"mysql": "SELECT ON performance_schema.*", "mariadb": "PROCESS ON *.*"}
+    grants: ClassVar[Mapping[str, str]] = {
+        "mysql": "SELECT ON performance_schema.*",
+        "mariadb": "PROCESS ON *.*",
+    }
 
     def supports(self, info: ServerInfo) -> bool:
         return True

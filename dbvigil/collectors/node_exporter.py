@@ -9,7 +9,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from dbvigil.collectors.local_host import VIRTUAL_DEVICES
-from dbvigil.errors import ServerError, ServerTimeout, ServerUnreachable
+from dbvigil.errors import ServerError
 
 _LONGEST = 2.0
 _LARGEST = 8 * 2**20
@@ -36,16 +36,22 @@ Series = dict[str, list[tuple[dict[str, str], float]]]
 async def read(url: str, datadir: str) -> dict[str, Any]:
     """The readings that `collectors.host` documents; the disk is that of the mount point that holds `datadir`.
 
-    Raises `ServerUnreachable`, `ServerTimeout`, or `ServerError` for an answer that is no such text.
+    Raises a plain `ServerError` where there is no answer, or none of this kind: it says nothing of the database server.
     """
     text = await _fetch(url)
     at = time.monotonic()
     try:
         series = parse(text)
     except ValueError as error:
-        raise ServerError(f"node_exporter's answer is not in its text format: {error}", "check the target's node-exporter URL") from None
+        raise ServerError(
+            f"node_exporter's answer is not in its text format: {error}",
+            "check the target's node-exporter URL",
+        ) from None
     if not series.get("node_cpu_seconds_total"):
-        raise ServerError("the answer has no node_cpu_seconds_total", "check that the node-exporter URL is that of a node_exporter")
+        raise ServerError(
+            "the answer has no node_cpu_seconds_total",
+            "check that the node-exporter URL is that of a node_exporter",
+        )
     return {"source": "node_exporter", "at": at} | figures(series, datadir)
 
 
@@ -62,11 +68,13 @@ async def _fetch(url: str) -> str:
             async for chunk in answer.aiter_bytes():
                 body += chunk
                 if len(body) > _LARGEST:
-                    raise ServerError(f"node_exporter's answer is larger than {_LARGEST // 2**20} MiB", remedy)
+                    raise ServerError(
+                        f"node_exporter's answer is larger than {_LARGEST // 2**20} MiB", remedy
+                    )
     except httpx.TimeoutException:
-        raise ServerTimeout(f"node_exporter did not answer within {_LONGEST:g} s", remedy) from None
+        raise ServerError(f"node_exporter did not answer within {_LONGEST:g} s", remedy) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ServerUnreachable(f"node_exporter cannot be reached: {type(error).__name__}", remedy) from None
+        raise ServerError(f"node_exporter cannot be reached: {type(error).__name__}", remedy) from None
     return body.decode(errors="replace")
 
 
@@ -84,7 +92,10 @@ def figures(series: Series, datadir: str) -> dict[str, Any]:
     """The host's readings out of `series`; None for what it lacks."""
     cpu = [(labels.get("mode"), value) for labels, value in series.get("node_cpu_seconds_total", [])]
     total = sum(value for mode, value in cpu if mode not in _DOUBLE_MODES)
-    memory, available = _one(series, "node_memory_MemTotal_bytes"), _one(series, "node_memory_MemAvailable_bytes")
+    memory, available = (
+        _one(series, "node_memory_MemTotal_bytes"),
+        _one(series, "node_memory_MemAvailable_bytes"),
+    )
     return {
         "boot": _one(series, "node_boot_time_seconds"),
         "cpu_total": total,
@@ -102,13 +113,20 @@ def _one(series: Series, name: str) -> float | None:
 
 
 def _network(series: Series, name: str) -> float | None:
-    values = [value for labels, value in series.get(name, []) if not labels.get("device", "").startswith(VIRTUAL_DEVICES)]
+    values = [
+        value
+        for labels, value in series.get(name, [])
+        if not labels.get("device", "").startswith(VIRTUAL_DEVICES)
+    ]
     return sum(values) if values else None
 
 
 def _disk(series: Series, datadir: str) -> dict[str, Any]:
     sizes, free, available = (
-        {labels.get("mountpoint", ""): value for labels, value in series.get(f"node_filesystem_{name}_bytes", [])}
+        {
+            labels.get("mountpoint", ""): value
+            for labels, value in series.get(f"node_filesystem_{name}_bytes", [])
+        }
         for name in ("size", "free", "avail")
     )
     known = [mount for mount in sizes if mount in free and mount in available]

@@ -15,7 +15,17 @@ import psutil
 
 from dbvigil.collectors import ALL
 from dbvigil.collectors.base import Collector
-from dbvigil.errors import ConnectionLost, MissingObject, MissingPrivilege, ServerError, ServerTimeout
+from dbvigil.errors import (
+    AccessDenied,
+    ConnectionLost,
+    InsecureConnection,
+    MissingObject,
+    MissingPrivilege,
+    ServerError,
+    ServerTimeout,
+    ServerUnreachable,
+    TooManyConnections,
+)
 from dbvigil.server import Server
 from dbvigil.targets import Target
 from dbvigil.types import Failure, Snapshot
@@ -31,6 +41,9 @@ PAUSE = 10.0
 PAUSE_ON_SCHEDULE = 100.0
 LONGEST_PAUSE = 86_400.0
 DEAR = 1.0
+
+# The server itself cannot be had: no matter of one collector.
+_NO_CONNECTION = (ServerUnreachable, AccessDenied, InsecureConnection, TooManyConnections)
 
 # Less than this is no time for a statement.
 _LEAST = 0.05
@@ -96,7 +109,9 @@ class Sampler:
         self._collectors = tuple(collectors)
         self._plans = {collector.name: _Plan() for collector in collectors}
 
-    async def snapshot(self, now: datetime, monotonic: float, full: bool = False, limit: float = 10.0) -> Snapshot:
+    async def snapshot(
+        self, now: datetime, monotonic: float, full: bool = False, limit: float = 10.0
+    ) -> Snapshot:
         """One visit at `now`, which is `monotonic` on the clock: every collector that is due; with `full` all that the server supports.
 
         It takes at most `limit` seconds, connecting included. Raises the `ServerError` of a server that cannot be sampled at all: no
@@ -123,7 +138,9 @@ class Sampler:
             connection=visit.connection or self.server.connection,
             server=self.server.info,
             readings=visit.readings | {"monitor": {"trailing_statements": visit.trailing_statements()}},
-            failures=tuple(failure for name in supported if (failure := self._plans[name].failure) is not None),
+            failures=tuple(
+                failure for name in supported if (failure := self._plans[name].failure) is not None
+            ),
             collection_ms=round((time.perf_counter() - started) * 1000, 3),
         )
 
@@ -138,7 +155,8 @@ class Sampler:
                 await self.server.connect()
         except TimeoutError:
             raise ServerTimeout(
-                f"{self.target.address} did not answer in time to sample it", "check whether the server is stopped or overloaded"
+                f"{self.target.address} did not answer in time to sample it",
+                "check whether the server is stopped or overloaded",
             ) from None
         for plan in self._plans.values():
             if plan.failure is not None and plan.failure.permanent:
@@ -150,20 +168,28 @@ class Sampler:
         if visit.monotonic < plan.due and not full:
             if not collector.every and plan.failure is None:
                 plan.failure = Failure(
-                    collector.name, "it cost the server much time, and is read less often", "look for what makes it slow"
+                    collector.name,
+                    "it cost the server much time, and is read less often",
+                    "look for what makes it slow",
                 )
             return
         limit = min(collector.limit, visit.remaining())
         if limit < _LEAST:
-            plan.failure = Failure(collector.name, "not read: the sample's time was used up", "see which collector is slow")
+            plan.failure = Failure(
+                collector.name, "not read: the sample's time was used up", "see which collector is slow"
+            )
             return
         began = time.perf_counter()
         try:
             async with asyncio.timeout(limit):
                 visit.keep(collector.name, reading := await self._collect(collector, visit))
-            missing = reading.get("missing")
-            plan.failure = Failure(collector.name, *missing, lacking=True) if missing else None
-        except Exception as error:
+            plan.failure = None
+            if "missing" in reading:
+                cause, remedy = reading["missing"]
+                plan.failure = Failure(collector.name, cause, remedy, lacking=True)
+        except _NO_CONNECTION:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is no ServerError is logged with its traceback
             plan.failure = self._failure(collector, error, limit)
             if isinstance(error, ConnectionLost | TimeoutError | ServerTimeout):
                 # In the middle of an answer a connection cannot be used again. Where no new one can be had, the server is at fault.
@@ -189,16 +215,29 @@ class Sampler:
     def _failure(self, collector: Collector, error: Exception, limit: float) -> Failure:
         """What `error` means for `collector`: cause, remedy, and whether trying again is pointless."""
         if isinstance(error, TimeoutError | ServerTimeout):
-            return Failure(collector.name, f"no answer within {limit:.2g} s", "tried again later; see what the server waits for")
+            return Failure(
+                collector.name,
+                f"no answer within {limit:.2g} s",
+                "tried again later; see what the server waits for",
+            )
         if isinstance(error, MissingPrivilege):
             grant = collector.grants.get("mariadb" if self.server.info.is_mariadb else "mysql")
-            return Failure(collector.name, error.cause, f"GRANT {grant} to the monitor's account" if grant else error.remedy, permanent=True)
+            return Failure(
+                collector.name,
+                error.cause,
+                f"GRANT {grant} to the monitor's account" if grant else error.remedy,
+                permanent=True,
+            )
         if isinstance(error, ServerError):
             lacking = isinstance(error, MissingObject)
             return Failure(collector.name, error.cause, error.remedy, permanent=lacking, lacking=lacking)
         # An answer of an unforeseen shape: the other subjects are still worth reading, and the log has the place.
         logger.error("%s: collector %s failed", self.target.alias, collector.name, exc_info=error)
-        return Failure(collector.name, f"the server's answer was not understood ({type(error).__name__})", "see the monitor's log")
+        return Failure(
+            collector.name,
+            f"the server's answer was not understood ({type(error).__name__})",
+            "see the monitor's log",
+        )
 
 
 def _pause(collector: Collector, cost: float) -> float:

@@ -26,7 +26,7 @@ def _statement(source: str, age: str) -> str:
            (SELECT COALESCE(TIMESTAMPDIFF(SECOND, MIN(trx_started), NOW()), 0) FROM information_schema.INNODB_TRX) AS longest_transaction
       FROM (SELECT command, {age} AS age,
                    command NOT IN ({_IDLE_COMMANDS}) AND COALESCE(user, '') NOT IN ({_SYSTEM_USERS}) AS busy
-              FROM {source} WHERE id <> CONNECTION_ID()) AS session"""
+              FROM {source} WHERE id <> CONNECTION_ID()) AS session"""  # noqa: S608 - of names in this file alone
 
 
 MARIADB_SESSIONS = _statement("information_schema.PROCESSLIST", "TIME_MS / 1000")
@@ -45,7 +45,9 @@ MYSQL_SESSIONS_PLAIN = _statement("information_schema.PROCESSLIST", "TIME")
 
 class Sessions:
     name: ClassVar = "sessions"
-    help: ClassVar = "Client sessions, the longest running statement and transaction, replicas that read the binary log."
+    help: ClassVar = (
+        "Client sessions, the longest running statement and transaction, replicas that read the binary log."
+    )
     every: ClassVar = 0.0
     limit: ClassVar = 3.0
     grants: ClassVar[Mapping[str, str]] = {

@@ -63,7 +63,9 @@ class Statements:
                 "set performance_schema=ON in the server's configuration and restart it",
             )
         if not info.at_least(8, 0, 16):
-            raise MissingObject("MySQL keeps a histogram of statement times from 8.0.16 on only", "upgrade the server")
+            raise MissingObject(
+                "MySQL keeps a histogram of statement times from 8.0.16 on only", "upgrade the server"
+            )
         (row,) = await server.rows(MYSQL_HISTOGRAM)
         return {
             "buckets": sorted(json.loads(row["buckets"] or "[]")),

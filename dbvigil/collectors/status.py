@@ -99,7 +99,9 @@ def _columns(names: Sequence[str]) -> str:
 
 
 def _pivot(names: Sequence[str]) -> str:
-    return ", ".join(f"MAX(IF(VARIABLE_NAME = '{name}', VARIABLE_VALUE + 0, NULL)) AS {name}" for name in names)
+    return ", ".join(
+        f"MAX(IF(VARIABLE_NAME = '{name}', VARIABLE_VALUE + 0, NULL)) AS {name}" for name in names
+    )
 
 
 def _settings(names: Sequence[str]) -> str:
@@ -112,7 +114,7 @@ MARIADB_STATUS = f"""
       FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME IN ({_list(GLOBAL)})
     UNION ALL SELECT 'own', VARIABLE_NAME, VARIABLE_VALUE
       FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME IN ({_list(OWN)})
-    {_settings(MARIADB_SETTINGS)}"""
+    {_settings(MARIADB_SETTINGS)}"""  # noqa: S608 - of names in this file alone
 
 # MySQL's performance_schema.global_status lacks the Com_ counters, so the server's have to come by SHOW.
 MYSQL_STATUS = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_list(GLOBAL)})"
@@ -128,7 +130,7 @@ MYSQL_OWN = f"""
               FROM performance_schema.events_statements_summary_by_thread_by_event_name
              WHERE THREAD_ID = PS_CURRENT_THREAD_ID()) AS thread,
            (SELECT {_pivot(MYSQL_SESSION)} FROM performance_schema.session_status
-             WHERE VARIABLE_NAME IN ({_list(MYSQL_SESSION)})) AS session"""
+             WHERE VARIABLE_NAME IN ({_list(MYSQL_SESSION)})) AS session"""  # noqa: S608 - of names in this file alone
 
 # The same in two statements where performance_schema is off, or may not be read.
 MYSQL_OWN_PLAIN = f"SHOW SESSION STATUS WHERE Variable_name IN ({_list(OWN)})"
@@ -158,7 +160,11 @@ class Status:
         settings = found["settings"]
         settings["read_only"] = switched_on(settings.get("read_only"))
         settings |= numbers((name, settings.get(name)) for name in ("max_connections", "open_files_limit"))
-        return {"global": numbers(found["global"].items()), "own": numbers(found["own"].items()), "settings": settings}
+        return {
+            "global": numbers(found["global"].items()),
+            "own": numbers(found["own"].items()),
+            "settings": settings,
+        }
 
 
 async def _mysql(server: Server) -> dict[str, dict[str, Any]]:
@@ -170,7 +176,11 @@ async def _mysql(server: Server) -> dict[str, dict[str, Any]]:
             pass  # The account may not read performance_schema: the plain statements need no grant.
         else:
             settings = {name: row[name] for name in MYSQL_SETTINGS}
-            return {"global": everything, "own": {name: row[name] for name in OWN if name in row}, "settings": settings}
+            return {
+                "global": everything,
+                "own": {name: row[name] for name in OWN if name in row},
+                "settings": settings,
+            }
     own = {row["Variable_name"]: row["Value"] for row in await server.rows(MYSQL_OWN_PLAIN)}
     (settings,) = await server.rows(MYSQL_SETTINGS_PLAIN)
     return {"global": everything, "own": own, "settings": dict(settings)}

@@ -46,7 +46,9 @@ NAMES = (
     "version_comment",
     "wait_timeout",
 )
-VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})".format(", ".join(f"'{name}'" for name in NAMES))
+VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})".format(
+    ", ".join(f"'{name}'" for name in NAMES)
+)
 
 
 class Variables:

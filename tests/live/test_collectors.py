@@ -35,7 +35,9 @@ async def watching(server: PrivateServer) -> AsyncIterator[Visits]:
 
 
 @contextmanager
-def sessions(server: PrivateServer, number: int) -> Iterator[list[pymysql.Connection[pymysql.cursors.DictCursor]]]:
+def sessions(
+    server: PrivateServer, number: int
+) -> Iterator[list[pymysql.Connection[pymysql.cursors.DictCursor]]]:
     opened = [server.connect() for _ in range(number)]
     try:
         yield opened
@@ -76,12 +78,18 @@ def shop(private_server: PrivateServers, release: str, options: dict[str, str]) 
     """A server of each release with a little shop in it."""
     server = private_server(release, options=options)
     server.execute("CREATE DATABASE shop")
-    server.execute("CREATE TABLE shop.orders (id TINYINT AUTO_INCREMENT PRIMARY KEY, price INT NOT NULL, note TEXT, KEY (price))")
-    server.execute("INSERT INTO shop.orders (price, note) VALUES " + ", ".join(f"({n}, 'n{n}')" for n in range(100)))
+    server.execute(
+        "CREATE TABLE shop.orders (id TINYINT AUTO_INCREMENT PRIMARY KEY, price INT NOT NULL, note TEXT, KEY (price))"
+    )
+    server.execute(
+        "INSERT INTO shop.orders (price, note) VALUES " + ", ".join(f"({n}, 'n{n}')" for n in range(100))
+    )
     return server
 
 
-async def test_an_idle_server_shows_nothing_of_the_monitor(private_server: PrivateServers, release: str) -> None:
+async def test_an_idle_server_shows_nothing_of_the_monitor(
+    private_server: PrivateServers, release: str
+) -> None:
     server = private_server(release)
     async with watching(server) as visits:
         await visits.sample()
@@ -104,7 +112,9 @@ async def test_an_idle_server_shows_nothing_of_the_monitor(private_server: Priva
         assert visits.sampler.server.statements - statements <= 7 * 10, "seven statements a sample at most"
 
 
-async def test_without_performance_schema_as_much_as_can_be(private_server: PrivateServers, release: str) -> None:
+async def test_without_performance_schema_as_much_as_can_be(
+    private_server: PrivateServers, release: str
+) -> None:
     server = private_server(release, performance_schema=False)
     async with watching(server) as visits:
         await visits.sample()
@@ -137,7 +147,12 @@ async def test_every_figure_is_filled(shop: PrivateServer) -> None:
         with sessions(shop, 2) as (one, two):
             for connection in (one, two):
                 run(connection, "SET SESSION innodb_lock_wait_timeout = 1", "USE shop")
-            run(one, "BEGIN", "UPDATE orders SET price = 7 WHERE id = 1", "SELECT note, COUNT(*) FROM orders GROUP BY note, price")
+            run(
+                one,
+                "BEGIN",
+                "UPDATE orders SET price = 7 WHERE id = 1",
+                "SELECT note, COUNT(*) FROM orders GROUP BY note, price",
+            )
             with pytest.raises(pymysql.err.OperationalError, match="Lock wait timeout"):
                 run(two, "UPDATE orders SET price = 8 WHERE id = 1")
             run(one, "COMMIT", "SELECT * FROM orders", "SELECT * FROM orders")
@@ -161,7 +176,11 @@ async def test_counts_are_exact(shop: PrivateServer) -> None:
             run(client, "USE shop")
             for number in range(20):
                 run(client, f"SELECT SQL_NO_CACHE * FROM orders WHERE id = {number + 1}")
-            run(client, "INSERT INTO orders (price) VALUES (1)", "DELETE FROM orders WHERE price = 1 AND note IS NULL")
+            run(
+                client,
+                "INSERT INTO orders (price) VALUES (1)",
+                "DELETE FROM orders WHERE price = 1 AND note IS NULL",
+            )
             run(client, "BEGIN", "UPDATE orders SET price = 5 WHERE id = 3", "COMMIT", "BEGIN", "ROLLBACK")
             run(client, "SELECT SQL_NO_CACHE SUM(price + 0) FROM orders WHERE note = 'n3'")
             figures = await visits.sample()
@@ -188,7 +207,12 @@ async def test_waits_ages_and_deadlocks(shop: PrivateServer) -> None:
             run(holder, "BEGIN", "UPDATE shop.orders SET price = 7 WHERE id = 1")
 
             def wait() -> None:
-                run(waiter, "BEGIN", "UPDATE shop.orders SET price = 9 WHERE id = 2", "UPDATE shop.orders SET price = 8 WHERE id = 1")
+                run(
+                    waiter,
+                    "BEGIN",
+                    "UPDATE shop.orders SET price = 9 WHERE id = 2",
+                    "UPDATE shop.orders SET price = 8 WHERE id = 1",
+                )
 
             with in_background(wait), in_background(lambda: run(sleeper, "SELECT SLEEP(3.5)")):
                 await asyncio.sleep(2.5)
@@ -293,7 +317,10 @@ async def test_a_restart_gives_no_rate(private_server: PrivateServers, release: 
         server.start()
         figures = await visits.sample()
         assert figures.up is True
-        assert {name for name in names_of_none(figures) if name.endswith("_rate")} >= {"queries_rate", "aborted_connects_rate"}
+        assert {name for name in names_of_none(figures) if name.endswith("_rate")} >= {
+            "queries_rate",
+            "aborted_connects_rate",
+        }
         assert figures.uptime is not None and figures.uptime < 30
         await asyncio.sleep(0.2)
         assert (await visits.sample()).queries_rate is not None
@@ -304,7 +331,11 @@ async def test_a_reset_of_counters_gives_no_rate(shop: PrivateServer) -> None:
         await visits.sample()
         await asyncio.sleep(1.1)
         # From 11.5 on MariaDB's plain FLUSH STATUS is about the session.
-        shop.execute("FLUSH GLOBAL STATUS" if shop.flavor == "mariadb" and shop.version >= (11, 5, 0) else "FLUSH STATUS")
+        shop.execute(
+            "FLUSH GLOBAL STATUS"
+            if shop.flavor == "mariadb" and shop.version >= (11, 5, 0)
+            else "FLUSH STATUS"
+        )
         assert (await visits.sample()).queries_rate is None
         assert (await visits.sample()).queries_rate is not None
 
@@ -320,4 +351,6 @@ async def test_a_killed_connection_is_renewed_unnoticed(shop: PrivateServer) -> 
         assert figures.failures == ()
         assert figures.queries_rate is not None, "a new connection to the same run of the server"
         assert figures.queries_rate < 1
-        assert figures.full_scans_rate is None, "what the former session scanned after its last reading is not known"
+        assert figures.full_scans_rate is None, (
+            "what the former session scanned after its last reading is not known"
+        )

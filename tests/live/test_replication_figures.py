@@ -19,7 +19,7 @@ Pair = tuple[PrivateServer, PrivateServer]
 @pytest.fixture
 def pair(private_server: PrivateServers, release: str) -> Pair:
     """A source and its replica, of each release."""
-    flavor = release.split("-")[0]
+    flavor = release.split("-", 1)[0]
     source = private_server(release, options=replication_options(flavor))
     replica = private_server(release, options={**replication_options(flavor), "read-only": "ON"})
     attach_replica(source, replica)
@@ -36,7 +36,9 @@ async def watching(server: PrivateServer) -> AsyncIterator[Visits]:
         await visits.close()
 
 
-async def until(visits: Visits, reached: Callable[[DatabaseMetrics], bool], seconds: float = 20) -> DatabaseMetrics:
+async def until(
+    visits: Visits, reached: Callable[[DatabaseMetrics], bool], seconds: float = 20
+) -> DatabaseMetrics:
     """Samples until the figures say so; they are the last that were taken."""
     async with asyncio.timeout(seconds):
         while not reached(figures := await visits.sample()):
@@ -154,15 +156,19 @@ async def test_a_replicas_own_writes_are_errant(pair: Pair) -> None:
         assert (await visits.sample()).errant_gtids == ""
         replica.execute("CREATE DATABASE by_mistake")
         errant = (await visits.sample()).errant_gtids
-        own = replica.execute("SELECT @@server_uuid AS id" if replica.flavor == "mysql" else "SELECT @@server_id AS id")[0]["id"]
+        own = replica.execute(
+            "SELECT @@server_uuid AS id" if replica.flavor == "mysql" else "SELECT @@server_id AS id"
+        )[0]["id"]
         assert errant and str(own) in errant
 
 
 async def test_one_broken_channel_does_not_hide_behind_a_good_one(
     private_server: PrivateServers, release: str
 ) -> None:
-    flavor = release.split("-")[0]
-    one, two, replica = (private_server(release, options=replication_options(flavor, domain=domain)) for domain in (1, 2, 3))
+    flavor = release.split("-", 1)[0]
+    one, two, replica = (
+        private_server(release, options=replication_options(flavor, domain=domain)) for domain in (1, 2, 3)
+    )
     attach_replica(one, replica, channel="one")
     attach_replica(two, replica, channel="two")
     wait_until_caught_up(replica, one, channel="one")
@@ -179,7 +185,9 @@ async def test_one_broken_channel_does_not_hide_behind_a_good_one(
         assert figures.replication_lag is None
 
 
-async def test_a_replica_with_replicas_is_both(pair: Pair, private_server: PrivateServers, release: str) -> None:
+async def test_a_replica_with_replicas_is_both(
+    pair: Pair, private_server: PrivateServers, release: str
+) -> None:
     _, middle = pair
     last = private_server(release, options=replication_options(middle.flavor))
     attach_replica(middle, last)

@@ -31,7 +31,9 @@ class Visits:
         self._ahead = 0.0
 
     @classmethod
-    def of(cls, server: PrivateServer, collectors: Sequence[Collector] = ALL, *, node_exporter: str | None = None) -> Visits:
+    def of(
+        cls, server: PrivateServer, collectors: Sequence[Collector] = ALL, *, node_exporter: str | None = None
+    ) -> Visits:
         """Visits to a private server under its monitoring account."""
         target = targets.parse_url("shop", monitoring_url(server))
         return cls(replace(target, node_exporter=node_exporter), collectors)
@@ -40,8 +42,9 @@ class Visits:
         """From now on the schedule believes that `seconds` more have passed; differences are then taken over a time that did not."""
         self._ahead += seconds
 
-    async def sample(self, *, full: bool = False) -> DatabaseMetrics:
-        snapshot = await self.sampler.snapshot(datetime.now(UTC), time.monotonic() + self._ahead, full)
+    async def sample(self, *, full: bool = False, limit: float = 10.0) -> DatabaseMetrics:
+        """One sample; raises the `ServerError` of a server that cannot be sampled, as `Sampler.snapshot` does."""
+        snapshot = await self.sampler.snapshot(datetime.now(UTC), time.monotonic() + self._ahead, full, limit)
         self.snapshots.append(snapshot)
         previous = self.snapshots[-2] if len(self.snapshots) > 1 else None
         earlier = self.figures[-1] if self.figures else None
@@ -50,7 +53,9 @@ class Visits:
 
     def failure(self, collector: str) -> str:
         """The newest failure line of `collector`, "" where there is none."""
-        return next((str(failure) for failure in self.figures[-1].failures if failure.collector == collector), "")
+        return next(
+            (str(failure) for failure in self.figures[-1].failures if failure.collector == collector), ""
+        )
 
     async def close(self) -> None:
         await self.sampler.close()
