@@ -41,6 +41,7 @@ _WRITE_EVERY = 0.1
 _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
 _MOST_FOR_ONE_SAMPLE = 10.0
+_FIRST_RATES_AFTER = 2.0
 
 
 @dataclass(slots=True)
@@ -239,6 +240,7 @@ class MonitorLoop:
         alias = watch.target.alias
         previous, earlier = await self._recall(alias)
         sampler = Sampler(watch.target, clock=self._clock)
+        first = previous is None
         loop = asyncio.get_running_loop()
         slot = loop.time() + delay
         try:
@@ -252,6 +254,9 @@ class MonitorLoop:
                 behind = loop.time() - slot
                 if behind >= 0:
                     slot += (behind // self._interval + 1) * self._interval
+                if snapshot is not None and first:
+                    # Nobody wants to wait a whole interval for the first rates.
+                    slot, first = min(slot, loop.time() + _FIRST_RATES_AFTER), False
         finally:
             await sampler.close()
 
