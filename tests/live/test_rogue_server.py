@@ -6,6 +6,7 @@ import ssl
 import struct
 import time
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,13 @@ async def test_a_stranger_with_a_certificate_of_its_own(
     assert "authority that is not trusted" in error.cause and "ssl-ca" in error.remedy
     assert isinstance(error, InsecureConnection)
     assert not enemy.encrypted and not enemy.heard(PASSWORD)
+
+
+async def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
+    old = Certificates.create(tmp_path / "old", now=datetime(2010, 1, 1, tzinfo=UTC))
+    async with Rogue(WANT_THE_PASSWORD["clear text by switch"], shown(old)) as enemy:
+        error = await failure(server(target(enemy.port, "verify-identity", old.ca)))
+    assert isinstance(error, InsecureConnection) and "certificate has expired; renew it" in str(error)
 
 
 @pytest.mark.parametrize("mode", ["required", "verify-ca", "verify-identity"])

@@ -218,6 +218,20 @@ async def test_a_server_that_insists_on_its_character_set(private_server: Privat
         assert await server.rows("SELECT 'ü 🐬' AS text") == [{"text": "ü 🐬"}]
 
 
+@pytest.mark.parametrize("kind", ["mariadb-10.11", "mysql-9.7"])
+async def test_innodb_s_times_and_now_are_in_one_zone(private_server: PrivateServers, kind: str) -> None:
+    private = private_server(kind, options={"default-time-zone": "+05:00"})
+    private.execute("CREATE DATABASE zone")
+    private.execute("CREATE TABLE zone.t (a INT) ENGINE = InnoDB")
+    age = "SELECT ABS(TIMESTAMPDIFF(SECOND, trx_started, NOW())) AS age FROM information_schema.INNODB_TRX"
+    with private.connect() as owner, owner.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO zone.t VALUES (1)")
+        async with visiting(target(private)) as server:
+            (row,) = await server.rows(age)
+    assert row["age"] < 60
+
+
 # -- ways in
 
 
