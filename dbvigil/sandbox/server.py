@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 import pymysql
 import pymysql.cursors
+from pymysql.err import OperationalError
 
 from dbvigil.sandbox import options as server_options
 from dbvigil.sandbox import process
@@ -267,7 +268,7 @@ class PrivateServer:
             if not self.running:
                 tail = self._home.log_tail(log_start)
                 raise ServerNotStarted(f"{self.binary.name} ended while starting: {tail}")
-            with contextlib.suppress(pymysql.err.OperationalError), self.connect(connect_timeout=2):
+            with contextlib.suppress(OperationalError), self.connect(connect_timeout=2):
                 return
         self.kill()
         raise ServerNotStarted(f"{self.binary.name} did not answer in time: {self._home.log_tail(log_start)}")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pymysql
 import pymysql.cursors
+from pymysql.err import MySQLError
 
 from dbvigil.sandbox import PrivateServer
 
@@ -113,7 +114,7 @@ class Traffic:
                 ) as connection:
                     while not self._ended.wait(self._random.uniform(0.3, 1.7) * pause):
                         step(connection.cursor())
-            except pymysql.err.MySQLError as error:
+            except MySQLError as error:
                 # Whoever tries the demo may kill or pause its servers: the visitors come back by themselves.
                 logger.debug("the demo's traffic pauses: %s", error)
                 self._ended.wait(1)
