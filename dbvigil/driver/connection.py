@@ -151,8 +151,9 @@ class GuardedConnection(_Connection):  # type: ignore[misc]
         )
         self.encrypted = True
         # asyncio keeps 256 KiB a connection for what is still encrypted; one of this size is made at its next read.
-        protocol = self._transport._ssl_protocol
-        protocol.max_size, protocol._ssl_buffer = _BUFFER_SIZE, bytearray()
+        protocol = getattr(self._transport, "_ssl_protocol", None)
+        if protocol is not None:
+            protocol.max_size, protocol._ssl_buffer = _BUFFER_SIZE, bytearray()
 
     def _response_head(self, flags: int) -> bytes:
         return struct.pack("<IIB23x", flags, _LARGEST_PACKET, charset_by_name(_CHARSET).id)

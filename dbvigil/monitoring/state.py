@@ -18,7 +18,6 @@ from dbvigil.monitoring.leases import LEASE_SECONDS
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.types import DatabaseMetrics, Health, iso_utc
 
-
 _NEVER: tuple[datetime | None, dict[str, Any] | None] = (None, None)
 
 

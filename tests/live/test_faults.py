@@ -21,7 +21,6 @@ from tests.support.servers import (
     MONITORING_PASSWORD,
     MONITORING_USER,
     PrivateServers,
-    add_monitoring_user,
     monitoring_url,
 )
 from tests.support.service import Service
