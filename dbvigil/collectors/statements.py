@@ -59,7 +59,8 @@ class Statements:
             return {name: number(value) or 0 for name, value in row.items()}
         if not info.performance_schema:
             raise MissingObject(
-                "performance_schema is off, and it is the only place where MySQL counts how long statements take",
+                "performance_schema is off: MySQL then does not count how long statements take, nor tells the"
+                " monitor's own table scans and temporary tables from the clients'",
                 "set performance_schema=ON in the server's configuration and restart it",
             )
         if not info.at_least(8, 0, 16):

@@ -133,7 +133,16 @@ MYSQL_OWN = f"""
              WHERE VARIABLE_NAME IN ({_list(MYSQL_SESSION)})) AS session"""  # noqa: S608 - of names in this file alone
 
 # The same in two statements where performance_schema is off, or may not be read.
-MYSQL_OWN_PLAIN = f"SHOW SESSION STATUS WHERE Variable_name IN ({_list(OWN)})"
+# What SHOW STATUS hides is left out: those figures are unknown then, rather than the monitor's.
+MYSQL_PLAIN = (
+    "Com_select",
+    "Questions",
+    "Slow_queries",
+    "Sort_merge_passes",
+    "Table_open_cache_hits",
+    "Table_open_cache_misses",
+)
+MYSQL_OWN_PLAIN = f"SHOW SESSION STATUS WHERE Variable_name IN ({_list(MYSQL_PLAIN)})"
 MYSQL_SETTINGS_PLAIN = f"SELECT {_columns(MYSQL_SETTINGS)}"
 
 
