@@ -8,28 +8,32 @@ somebody told to stop.
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import fcntl
+import io
 import json
 import os
-import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+from django.core.exceptions import ImproperlyConfigured
+
+from dbvigil.errors import ConfigurationError
+from dbvigil.sandbox import SandboxError
+from service.demo.shop import DemoShop
+from service.parts import Part, say
 
 _READY_WITHIN = 60.0
-_STOP_WITHIN = 10.0
-_PR_SET_PDEATHSIG = 1
+# Ours is on this machine, so no proxy of the environment is asked for it.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class RunError(Exception):
@@ -37,207 +41,152 @@ class RunError(Exception):
 
 
 def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+    # What is kept in the home is for its owner alone.
+    os.umask(0o077)
     ended = threading.Event()
 
     def end(signum: int, frame: FrameType | None) -> None:
         ended.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Under nohup a closed terminal is to be ignored, and stays so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
     try:
         run(ended)
     except RunError as error:
-        print(f"dbvigil: {error}", file=sys.stderr)
+        say(str(error))
         return 1
     return 0
 
 
 def run(ended: threading.Event) -> None:
-    """Starts everything, says so, and keeps it running until `ended`."""
+    """Starts everything, says so, and keeps it running until `ended`; raises `RunError`."""
     port = _port(os.environ.get("PORT") or "8000")
+    home = _set_up()
     environment = dict(os.environ)
     with contextlib.ExitStack() as stack:
-        token, password = prepare()
+        stack.enter_context(_sole_use(home))
+        password, token = _prepare(home)
+        tends = []
+        demo: Collection[str] = ()
         if not environment.get("DB_MONITORING_TARGETS", "").strip():
-            from service.demo.shop import DemoShop  # noqa: PLC0415 - needs servers that a site with targets does not
-
-            shop = stack.enter_context(DemoShop(_home() / "demo"))
-            targets = " ".join(f"{alias}={url}" for alias, url in shop.urls.items())
-            environment["DB_MONITORING_TARGETS"] = targets
+            try:
+                shop = stack.enter_context(DemoShop(home / "demo"))
+            except SandboxError as error:
+                raise RunError(f"the demo's servers cannot be started: {error}") from None
+            demo = shop.urls
+            environment["DB_MONITORING_TARGETS"] = " ".join(f"{name}={url}" for name, url in demo.items())
+            tends.append(shop.tend)
         parts = [
-            Part("web", web_command(port), environment, stop=signal.SIGTERM),
-            Part(
-                "monitor",
-                [sys.executable, "manage.py", "database_monitor", "start"],
-                environment,
-                may_end=True,
-            ),
+            Part("web server", web_command(port), environment),
+            Part("monitor", [sys.executable, "manage.py", "database_monitor", "start"], environment, True),
         ]
+        since = datetime.now(UTC)
         for part in parts:
             stack.callback(part.end)
             part.start()
+            tends.append(part.tend)
         url = f"http://127.0.0.1:{port}/"
-        if not _wait_until_ready(url, token, parts, ended):
+        if not _wait_until_ready(url, token, parts, demo, since, ended):
             return
         print(f"dbvigil ready: {url} user=admin password={password} token={token}", flush=True)
         while not ended.wait(0.25):
-            for part in parts:
-                part.tend(time.monotonic())
-
-
-@dataclass(slots=True)
-class Part:
-    """One child process. `may_end` allows it to end with exit code 0 for good."""
-
-    name: str
-    command: list[str]
-    environment: Mapping[str, str]
-    stop: signal.Signals = signal.SIGTERM
-    may_end: bool = False
-    process: subprocess.Popen[bytes] | None = None
-    failures: int = 0
-    again_at: float = field(default=0.0)
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            self.command,
-            env=dict(self.environment),
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            # In a session of its own, a Ctrl-C reaches the parts through us alone, so that they end in order.
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it only makes a system call
-        )
-
-    def tend(self, now: float) -> None:
-        """Starts it again where it ended by itself, after a pause that grows with every failure."""
-        if self.process is None:
-            if self.again_at and now >= self.again_at:
-                self.again_at = 0.0
-                self.start()
-            return
-        code = self.process.poll()
-        if code is None:
-            return
-        self.process = None
-        if code == 0 and self.may_end:
-            _say(f"the {self.name} has stopped; the rest goes on")
-            return
-        self.failures += 1
-        pause = min(60.0, 0.5 * 2**self.failures)
-        self.again_at = now + pause
-        _say(f"the {self.name} ended with code {code}; it is started again in {pause:g} s")
-
-    def end(self) -> None:
-        """Stops it, first politely."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(self.stop)
-        try:
-            self.process.wait(_STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            _say(f"the {self.name} does not stop and is killed")
-            self.process.kill()
-            self.process.wait()
-
-
-def prepare() -> tuple[str, str]:
-    """The database migrated, the administrator and a token made where they are missing.
-
-    Token and password.
-    """
-    import django  # noqa: PLC0415 - only now are the settings meant to be read
-
-    django.setup()
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.core.management.base import SystemCheckError  # noqa: PLC0415
-    from django.db import DatabaseError, connections  # noqa: PLC0415
-
-    try:
-        call_command("check", verbosity=0)
-        call_command("migrate", verbosity=0, interactive=False)
-        password, token = _administrator(), _token()
-    except SystemCheckError as error:
-        raise RunError(" ".join(str(error).split())) from None
-    except DatabaseError as error:
-        raise RunError(f"the service's own database cannot be used: {error}") from None
-    finally:
-        connections.close_all()
-    return token, password
-
-
-def _administrator() -> str:
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-
-    path = _home() / "admin_password"
-    users = get_user_model().objects
-    if users.filter(username="admin").exists():
-        return path.read_text().strip() if path.exists() else "(as you set it)"
-    password = secrets.token_urlsafe(12)
-    users.create_superuser("admin", "", password)
-    _write_secret(path, password)
-    return password
-
-
-def _token() -> str:
-    """The token in `$DBVIGIL_HOME/token` where it still holds, else a new one."""
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-
-    from dbvigil.api import tokens  # noqa: PLC0415
-
-    path, now = _home() / "token", datetime.now(UTC)
-    if path.exists():
-        token = path.read_text().strip()
-        if tokens.find(token, now) is not None:
-            return token
-    _row, token = tokens.create(get_user_model().objects.get(username="admin"), now)
-    _write_secret(path, token)
-    return token
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(secret + "\n")
-
-
-def _wait_until_ready(url: str, token: str, parts: list[Part], ended: threading.Event) -> bool:
-    """Whether web and monitor answer.
-
-    False where we were told to end before. Raises `RunError` where they never do.
-    """
-    request = urllib.request.Request(
-        f"{url}core/api/monitoring/health/", headers={"Authorization": f"Bearer {token}"}
-    )
-    deadline = time.monotonic() + _READY_WITHIN
-    while not ended.is_set():
-        for part in parts:
-            if part.process is not None and part.process.poll() is not None:
-                raise RunError(
-                    f"the {part.name} ended while starting, with code {part.process.returncode}; see above"
-                )
-        with contextlib.suppress(OSError, ValueError):
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                health = json.load(answer)
-            sampled = all(entry["last_sample"] for entry in health["databases"].values())
-            if health["monitor"]["running"] and sampled:
-                return True
-        if time.monotonic() > deadline:
-            raise RunError(f"nothing answers at {url} after {_READY_WITHIN:g} s; see above")
-        ended.wait(0.1)
-    return False
+            for tend in tends:
+                tend(time.monotonic())
 
 
 def web_command(port: int) -> list[str]:
+    """What serves the web on 127.0.0.1:`port`."""
     return [
         sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "8",
         "--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--graceful-timeout", "5", "service.wsgi",
     ]  # fmt: skip
 
 
+def _set_up() -> Path:
+    """Django with the service's settings, checked; the home folder. Raises `RunError` where they are wrong."""
+    import django  # noqa: PLC0415 - only now are the settings meant to be read
+    from django.conf import settings  # noqa: PLC0415
+    from django.core.checks import run_checks  # noqa: PLC0415
+
+    try:
+        django.setup()
+    except (ImproperlyConfigured, ConfigurationError) as error:
+        raise RunError(str(error)) from None
+    except OSError as error:
+        raise RunError(f"DBVIGIL_HOME: {error.filename} cannot be used ({error.strerror})") from None
+    wrong = [message.msg for message in run_checks() if message.is_serious()]
+    if wrong:
+        raise RunError("; ".join(wrong))
+    return Path(settings.HOME)
+
+
+@contextlib.contextmanager
+def _sole_use(home: Path) -> Iterator[None]:
+    """Holds the home folder; raises `RunError` where another run does, whose demo data would be ours too."""
+    with (home / "run.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"DBVIGIL_HOME: {home} is in use by another run; stop it or choose another"
+            ) from None
+        yield
+
+
+def _prepare(home: Path) -> tuple[str, str]:
+    """The database migrated, the administrator and a token made where they are missing: password, token."""
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.db import DatabaseError, connections  # noqa: PLC0415
+
+    from service import accounts  # noqa: PLC0415
+
+    try:
+        call_command("migrate", verbosity=0, interactive=False, stdout=io.StringIO())
+        return accounts.administrator(home), accounts.token(home, datetime.now(UTC))
+    except (DatabaseError, ImproperlyConfigured) as error:
+        said = " ".join(str(error).split())
+        raise RunError(f"DATABASE_URL: the service's own database cannot be used: {said}") from None
+    except OSError as error:
+        raise RunError(f"DBVIGIL_HOME: {error.filename} cannot be used ({error.strerror})") from None
+    finally:
+        connections.close_all()
+
+
+def _wait_until_ready(
+    url: str, token: str, parts: list[Part], demo: Collection[str], since: datetime, ended: threading.Event
+) -> bool:
+    """Whether web and monitor answer and the `demo`'s targets were sampled `since` then.
+
+    False where we were told to end before. Raises `RunError` where they never do.
+    """
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{url}core/api/monitoring/health/", headers=headers)
+    deadline = time.monotonic() + _READY_WITHIN
+    while not ended.is_set():
+        for part in parts:
+            if part.exit_code is not None:
+                raise RunError(f"the {part.name} ended while starting, with code {part.exit_code}; see above")
+        # Until both are up: no connection, no answer, or one of a database that is just being written.
+        with contextlib.suppress(OSError, ValueError), _OPENER.open(request, timeout=5) as answer:
+            health = json.load(answer)
+            if health["monitor"]["running"] and all(_sampled(health, alias, since) for alias in demo):
+                return True
+        if time.monotonic() > deadline:
+            raise RunError(f"{url} and the monitor are not ready after {_READY_WITHIN:g} s; see above")
+        ended.wait(0.1)
+    return False
+
+
+def _sampled(health: dict[str, Any], alias: str, since: datetime) -> bool:
+    last = health["databases"].get(alias, {}).get("last_sample")
+    return last is not None and datetime.fromisoformat(last) >= since
+
+
 def _port(text: str) -> int:
-    """The port to serve on; raises `RunError` where it is none or taken."""
+    """The port to serve on, 0 for any that is free; raises `RunError` where it is none or taken."""
     try:
         port = int(text)
         with socket.socket() as probe:
@@ -250,20 +199,6 @@ def _port(text: str) -> int:
         raise RunError(
             f"PORT: {text} cannot be used ({error.strerror}); stop what uses it or choose another"
         ) from None
-
-
-def _home() -> Path:
-    from django.conf import settings  # noqa: PLC0415
-
-    return Path(settings.HOME)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _say(text: str) -> None:
-    print(f"dbvigil: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from dbvigil.conf import from_environment
 
 ROOT = Path(__file__).parents[1]
 HOME = Path(os.environ.get("DBVIGIL_HOME") or ROOT / "var").resolve()
+HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _secret_key() -> str:
@@ -28,7 +30,6 @@ def _secret_key() -> str:
         return given
     path = HOME / "secret_key"
     if not path.exists():
-        HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Written aside and linked into place: a process that starts beside this one sees the whole key or none.
         draft = HOME / f".secret_key.{os.getpid()}"
         with open(draft, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -39,9 +40,23 @@ def _secret_key() -> str:
     return path.read_text().strip()
 
 
+_ENGINES = tuple(f"django.db.backends.{name}" for name in ("sqlite3", "postgresql", "mysql"))
+_NO_DATABASE_URL = (
+    "DATABASE_URL: the URL cannot be read; allowed: sqlite:///FILE, and postgresql:// or mysql:// "
+    "followed by USER:PASSWORD@HOST:PORT/NAME, each part percent-encoded"
+)
+
+
 def _database() -> dict[str, Any]:
-    url = os.environ.get("DATABASE_URL") or f"sqlite:///{HOME / 'dbvigil.sqlite3'}"
-    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    database: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": HOME / "dbvigil.sqlite3"}
+    if url := os.environ.get("DATABASE_URL"):
+        try:
+            database = dict(dj_database_url.parse(url))
+        except ValueError:
+            # What the parser says can quote a part of the password.
+            raise ImproperlyConfigured(_NO_DATABASE_URL) from None
+        if database["ENGINE"] not in _ENGINES:
+            raise ImproperlyConfigured(_NO_DATABASE_URL)
     engine = database["ENGINE"]
     if engine.endswith("sqlite3"):
         # One writer at a time and readers that never wait for it: WAL, and transactions that take the write lock when they begin.

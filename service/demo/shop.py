@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pymysql
+
 from dbvigil.sandbox import (
     MONITORING_GRANTS,
     PrivateServer,
@@ -26,6 +28,12 @@ logger = logging.getLogger("dbvigil.demo")
 _RELEASE = "mariadb-10.11"
 _SHOP_USER = "shop"
 _MONITOR_USER = "dbvigil"
+# Whoever kills a server of the demo wants to see the monitor notice: two samples at the default interval.
+_ABSENCE = 60.0
+
+_OLD_REPLICAS = "SELECT user AS name FROM mysql.user WHERE user LIKE 'replica\\_%'"
+_RESUME = "START ALL SLAVES"
+_FORGET_REPLICA = "DROP USER %s@'%%'"
 
 
 class DemoShop:
@@ -35,6 +43,7 @@ class DemoShop:
         self._folder = folder
         self._passwords = {_SHOP_USER: random_password(), _MONITOR_USER: random_password()}
         self._traffic: Traffic | None = None
+        self._start_at: dict[PrivateServer, float] = {}
         self.source, self.replica = self._servers()
 
     def __enter__(self) -> Self:
@@ -63,8 +72,31 @@ class DemoShop:
             "shop-replica": self.replica.url(_MONITOR_USER, password),
         }
 
+    def tend(self, now: float) -> None:
+        """Starts a server again that somebody ended, a minute later; `now` is monotonic. The traffic comes back by itself."""
+        for alias, server in (("shop", self.source), ("shop-replica", self.replica)):
+            if server.running:
+                self._start_at.pop(server, None)
+            elif server not in self._start_at:
+                self._start_at[server] = now + _ABSENCE
+                logger.warning("the demo's server %s ended; it is started again in %g s", alias, _ABSENCE)
+            elif now >= self._start_at[server]:
+                del self._start_at[server]
+                try:
+                    server.start()
+                    if server is self.replica:
+                        server.execute(_RESUME)
+                except (SandboxError, pymysql.err.MySQLError) as error:
+                    logger.warning("the demo's server %s cannot be started: %s", alias, error)
+
     def _servers(self) -> tuple[PrivateServer, PrivateServer]:
-        common = {**replication_options("mariadb"), "long-query-time": "0.3", "slow-query-log": "ON"}
+        common = {
+            **replication_options("mariadb"),
+            "long-query-time": "0.3",
+            "slow-query-log": "ON",
+            # Log and tables agree after a crash, so that replication goes on when somebody kills the source.
+            "innodb-flush-log-at-trx-commit": 2,
+        }
         source = PrivateServer(_RELEASE, self._folder / "source", options={**common, "expire-logs-days": 1})
         # It is attached anew at every start, because the source's port is.
         replica = PrivateServer(
@@ -78,6 +110,7 @@ class DemoShop:
         self.source.start()
         self.replica.start()
         ensure_schema(self.source)
+        self._forget_earlier_replicas()
         attach_replica(self.source, self.replica)
         wait_until_caught_up(self.replica, self.source, 20)
         for server in (self.source, self.replica):
@@ -87,6 +120,15 @@ class DemoShop:
             self.source, self.replica, _SHOP_USER, self._passwords[_SHOP_USER], time.time_ns()
         )
         self._traffic.start()
+
+    def _forget_earlier_replicas(self) -> None:
+        """Removes the accounts of earlier runs' replicas: an account is named by its replica's port."""
+        with self.source.connect() as connection, connection.cursor() as cursor:
+            # Each server here has its own accounts, so the replica is not told.
+            cursor.execute("SET SESSION sql_log_bin = 0")
+            cursor.execute(_OLD_REPLICAS)
+            for row in cursor.fetchall():
+                cursor.execute(_FORGET_REPLICA, (row["name"],))
 
     def _stop(self) -> None:
         if self._traffic is not None:
