@@ -45,8 +45,9 @@ DEAR = 1.0
 # The server itself cannot be had: no matter of one collector.
 _NO_CONNECTION = (ServerUnreachable, AccessDenied, InsecureConnection, TooManyConnections)
 
-# Less than this is no time for a statement.
+# Less than these is no time for a statement, nor to judge that a server takes no new connection.
 _LEAST = 0.05
+_ENOUGH_TO_CONNECT = 0.5
 
 
 def boot_clock() -> str:
@@ -154,10 +155,7 @@ class Sampler:
             async with asyncio.timeout(visit.remaining()):
                 await self.server.connect()
         except TimeoutError:
-            raise ServerTimeout(
-                f"{self.target.address} did not answer in time to sample it",
-                "check whether the server is stopped or overloaded",
-            ) from None
+            raise self._silent() from None
         for plan in self._plans.values():
             if plan.failure is not None and plan.failure.permanent:
                 plan.due = 0.0
@@ -192,13 +190,26 @@ class Sampler:
         except Exception as error:  # noqa: BLE001 - what is no ServerError is logged with its traceback
             plan.failure = self._failure(collector, error, limit)
             if isinstance(error, ConnectionLost | TimeoutError | ServerTimeout):
-                # In the middle of an answer a connection cannot be used again. Where no new one can be had, the server is at fault.
-                await self.server.close()
-                await self._connect(visit)
+                await self._renew(visit)
         if plan.failure is not None and plan.failure.permanent:
             plan.due = visit.monotonic + RETRY_AFTER
         else:
             plan.due = visit.monotonic + _pause(collector, time.perf_counter() - began)
+
+    async def _renew(self, visit: _Visit) -> None:
+        """In the middle of an answer a connection cannot be used again. Where no new one can be had, the server is at fault, and so
+        it is where it said nothing in the whole sample."""
+        await self.server.close()
+        if visit.remaining() >= _ENOUGH_TO_CONNECT:
+            await self._connect(visit)
+        elif not visit.readings:
+            raise self._silent()
+
+    def _silent(self) -> ServerTimeout:
+        return ServerTimeout(
+            f"{self.target.address} did not answer in time to sample it",
+            "check whether the server is stopped or overloaded",
+        )
 
     async def _collect(self, collector: Collector, visit: _Visit) -> Mapping[str, Any]:
         """A connection that was lost since the last sample (idle limit, restart) is renewed once, which is no failure."""

@@ -6,6 +6,7 @@ is in tests/live/test_sampler.py.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -237,6 +238,25 @@ async def test_when_the_time_is_used_up_the_rest_says_so() -> None:
     snapshot = await visits.snapshot(NOW, 1.0, limit=0.0)
     assert all("time was used up" in line for line in lines(snapshot))
     assert len(snapshot.failures) == 2
+
+
+class Endless(Scripted):
+    async def collect(self, server: Any) -> Mapping[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+
+async def test_a_collector_that_takes_all_that_is_left_does_not_take_the_sample_along() -> None:
+    snapshot = await sampler(Scripted("status"), Endless("tables"), Scripted("host")).snapshot(
+        NOW, 0.0, limit=0.1
+    )
+    assert set(snapshot.readings) == {"status", "monitor"}
+    assert [failure.collector for failure in snapshot.failures] == ["tables", "host"]
+
+
+async def test_a_server_that_says_nothing_in_the_whole_sample_is_down() -> None:
+    with pytest.raises(ServerTimeout, match="did not answer"):
+        await sampler(Endless("status"), Scripted("host")).snapshot(NOW, 0.0, limit=0.1)
 
 
 async def test_what_was_read_in_part_keeps_its_reading_and_its_reason() -> None:
