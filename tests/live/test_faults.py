@@ -12,7 +12,10 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import psycopg
 import pymysql
 import pytest
 
@@ -259,15 +262,63 @@ def test_samples_wait_out_a_full_disk(on_small_disk: Service, small_disk: Path) 
     assert "Traceback" not in service.log()
 
 
-def test_a_read_only_service_database_is_named_and_healed(on_small_disk: Service, small_disk: Path) -> None:
+def test_a_read_only_service_database_is_named_at_start(on_small_disk: Service, small_disk: Path) -> None:
     service = on_small_disk
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    service.extra |= {"DB_MONITORING_INTERVAL": "1"}
-    service.popen(sys.executable, "manage.py", "database_monitor", "start")
-    service.wait_for(lambda: "the service's own database fails" in service.log(), 20, "it was not noticed")
+    done = service.manage("database_monitor", "start", "--interval", "1", expect=None)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "the service's own database" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    service.start_monitor("--interval", "1")
     wait_up(service, "well", True)
-    assert "Traceback" not in service.log()
+
+
+def test_on_postgresql_samples_wait_out_a_read_only_service_database(
+    watched: Service, postgresql: dict[str, Any]
+) -> None:
+    socket_folder = quote(postgresql["HOST"], safe="")
+    watched.extra["DATABASE_URL"] = (
+        f"postgres://{postgresql['USER']}@{socket_folder}:{postgresql['PORT']}/readonly"
+    )
+    account = {
+        "host": postgresql["HOST"],
+        "port": postgresql["PORT"],
+        "user": postgresql["USER"],
+        "autocommit": True,
+    }
+    with psycopg.connect(dbname="postgres", **account) as connection:
+        connection.execute("CREATE DATABASE readonly")
+    watched.manage("migrate", "--verbosity", "0")
+
+    def times() -> list[float]:
+        with psycopg.connect(dbname="readonly", **account) as connection:
+            found = connection.execute("SELECT taken_at FROM dbvigil_sample ORDER BY taken_at").fetchall()
+        return [moment / 1000 for (moment,) in found]
+
+    def allow_writing(allowed: bool) -> None:
+        with psycopg.connect(dbname="postgres", **account) as connection:
+            word = "off" if allowed else "on"
+            connection.execute(f"ALTER DATABASE readonly SET default_transaction_read_only = {word}")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'readonly'"
+            )
+
+    monitor = watched.popen(sys.executable, "manage.py", "database_monitor", "start", "--interval", "1")
+    watched.wait_for(lambda: len(times()) >= 3)
+    allow_writing(False)
+    watched.wait_for(lambda: "the service's own database fails" in watched.log(), 20, "it was not noticed")
+    written = len(times())
+    time.sleep(3 * INTERVAL)
+    assert len(times()) == written
+    allow_writing(True)
+    watched.wait_for(lambda: len(times()) >= written + 5)
+    gaps = [later - earlier for earlier, later in pairwise(times())]
+    assert max(gaps) <= 2 * INTERVAL, "samples were lost"
+    monitor.terminate()
+    assert monitor.wait(10) == 0
+    assert "Traceback" not in watched.log()
 
 
 def test_fifty_thousand_tables_do_not_slow_a_sample(watched: Service, private_server: PrivateServers) -> None:
@@ -280,7 +331,9 @@ def test_fifty_thousand_tables_do_not_slow_a_sample(watched: Service, private_se
     for number in range(1, 50_000):
         for suffix in (".frm", ".MYD", ".MYI"):
             (folder / f"t{number}{suffix}").hardlink_to(folder / f"t0{suffix}")
-    counted = server.execute("SELECT COUNT(*) AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'many'")
+    counted = server.execute(
+        "SELECT COUNT(*) AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'many'"
+    )
     assert counted[0]["n"] == 50_000
     add(watched, "many", monitoring_url(server))
     watched.start_monitor("--interval", "1")
