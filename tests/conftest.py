@@ -9,4 +9,10 @@ os.environ["DBVIGIL_HOME"] = tempfile.mkdtemp(prefix="dbvigil-tests-")
 for name in [name for name in os.environ if name.startswith("DB_MONITORING_")]:
     del os.environ[name]
 
-pytest_plugins = ["tests.support.postgres", "tests.support.servers", "tests.support.service", "tests.support.api", "tests.support.web"]
+pytest_plugins = [
+    "tests.support.postgres",
+    "tests.support.servers",
+    "tests.support.service",
+    "tests.support.api",
+    "tests.support.web",
+]

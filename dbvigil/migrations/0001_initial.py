@@ -4,100 +4,110 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='MonitorControl',
+            name="MonitorControl",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('stops', models.BigIntegerField(default=0)),
-                ('restarts', models.BigIntegerField(default=0)),
-                ('collects', models.BigIntegerField(default=0)),
-                ('changes', models.BigIntegerField(default=0)),
-                ('interval', models.FloatField(null=True)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("stops", models.BigIntegerField(default=0)),
+                ("restarts", models.BigIntegerField(default=0)),
+                ("collects", models.BigIntegerField(default=0)),
+                ("changes", models.BigIntegerField(default=0)),
+                ("interval", models.FloatField(null=True)),
             ],
             options={
-                'verbose_name': 'monitor control',
+                "verbose_name": "monitor control",
             },
         ),
         migrations.CreateModel(
-            name='MonitorProcess',
+            name="MonitorProcess",
             fields=[
-                ('identity', models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
+                ("identity", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'monitor process',
-                'verbose_name_plural': 'monitor processes',
+                "verbose_name": "monitor process",
+                "verbose_name_plural": "monitor processes",
             },
         ),
         migrations.CreateModel(
-            name='TargetState',
+            name="TargetState",
             fields=[
-                ('alias', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('address', models.CharField(default='', max_length=300)),
-                ('fingerprint', models.CharField(default='', max_length=64)),
-                ('active', models.BooleanField(default=True)),
-                ('holder', models.CharField(blank=True, default='', max_length=200)),
-                ('token', models.BigIntegerField(default=0)),
-                ('beat', models.BigIntegerField(default=0)),
-                ('renewed_at', models.DateTimeField(null=True)),
-                ('asked', models.BigIntegerField(default=0)),
-                ('samples', models.BigIntegerField(default=0)),
-                ('sampled_at', models.DateTimeField(null=True)),
-                ('metrics', models.JSONField(null=True)),
-                ('snapshot', models.BinaryField(null=True)),
+                ("alias", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("address", models.CharField(default="", max_length=300)),
+                ("fingerprint", models.CharField(default="", max_length=64)),
+                ("active", models.BooleanField(default=True)),
+                ("holder", models.CharField(blank=True, default="", max_length=200)),
+                ("token", models.BigIntegerField(default=0)),
+                ("beat", models.BigIntegerField(default=0)),
+                ("renewed_at", models.DateTimeField(null=True)),
+                ("asked", models.BigIntegerField(default=0)),
+                ("samples", models.BigIntegerField(default=0)),
+                ("sampled_at", models.DateTimeField(null=True)),
+                ("metrics", models.JSONField(null=True)),
+                ("snapshot", models.BinaryField(null=True)),
             ],
             options={
-                'verbose_name': 'monitored database',
+                "verbose_name": "monitored database",
             },
         ),
         migrations.CreateModel(
-            name='Chunk',
+            name="Chunk",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('database', models.CharField(max_length=100)),
-                ('step', models.PositiveIntegerField()),
-                ('start', models.BigIntegerField()),
-                ('data', models.BinaryField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("database", models.CharField(max_length=100)),
+                ("step", models.PositiveIntegerField()),
+                ("start", models.BigIntegerField()),
+                ("data", models.BinaryField()),
             ],
             options={
-                'indexes': [models.Index(fields=['step', 'start'], name='dbvigil_chunk_oldest')],
-                'constraints': [models.UniqueConstraint(fields=('database', 'step', 'start'), name='dbvigil_chunk_once')],
+                "indexes": [models.Index(fields=["step", "start"], name="dbvigil_chunk_oldest")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("database", "step", "start"), name="dbvigil_chunk_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Sample',
+            name="Sample",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('database', models.CharField(max_length=100)),
-                ('taken_at', models.BigIntegerField()),
-                ('data', models.BinaryField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("database", models.CharField(max_length=100)),
+                ("taken_at", models.BigIntegerField()),
+                ("data", models.BinaryField()),
             ],
             options={
-                'indexes': [models.Index(fields=['database', 'taken_at'], name='dbvigil_sample_time'), models.Index(fields=['taken_at'], name='dbvigil_sample_oldest')],
+                "indexes": [
+                    models.Index(fields=["database", "taken_at"], name="dbvigil_sample_time"),
+                    models.Index(fields=["taken_at"], name="dbvigil_sample_oldest"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StoredThreshold',
+            name="StoredThreshold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=100)),
-                ('database', models.CharField(blank=True, default='', max_length=100)),
-                ('warning', models.FloatField(null=True)),
-                ('critical', models.FloatField(null=True)),
-                ('changed_by', models.CharField(blank=True, default='', max_length=150)),
-                ('changed_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=100)),
+                ("database", models.CharField(blank=True, default="", max_length=100)),
+                ("warning", models.FloatField(null=True)),
+                ("critical", models.FloatField(null=True)),
+                ("changed_by", models.CharField(blank=True, default="", max_length=150)),
+                ("changed_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'threshold',
-                'constraints': [models.UniqueConstraint(fields=('metric', 'database'), name='dbvigil_threshold_once')],
+                "verbose_name": "threshold",
+                "constraints": [
+                    models.UniqueConstraint(fields=("metric", "database"), name="dbvigil_threshold_once")
+                ],
             },
         ),
     ]

@@ -35,7 +35,9 @@ def test_every_page_is_reached_from_the_readme() -> None:
         for link in _LINK.findall(page.read_text()) if page.suffix == ".md" else ():
             target = (page.parent / link).resolve()
             waiting += sorted(target.glob("*.md")) if target.is_dir() else [target] if target.exists() else []
-    assert [str(page.relative_to(ROOT)) for page in PAGES if page not in reached | {ROOT / "CHANGELOG.md"}] == []
+    assert [
+        str(page.relative_to(ROOT)) for page in PAGES if page not in reached | {ROOT / "CHANGELOG.md"}
+    ] == []
 
 
 def test_every_setting_that_is_named_exists() -> None:
@@ -46,7 +48,11 @@ def test_every_setting_that_is_named_exists() -> None:
 
 def test_the_reference_pages_are_those_that_the_code_makes() -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/reference_pages.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "scripts/reference_pages.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
