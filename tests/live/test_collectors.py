@@ -287,6 +287,27 @@ async def test_sizes_and_counters_of_tables(shop: PrivateServer) -> None:
         assert figures.index_size_bytes == expected["indexes"]
 
 
+async def test_too_many_tables_are_counted_not_read(
+    shop: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbvigil.collectors.tables.MOST_TABLES", 0)
+    async with watching(shop) as visits:
+        figures = await visits.sample()
+        assert figures.data_size_bytes == sum(
+            path.stat().st_size for path in (shop.datadir / "shop").glob("*.ibd")
+        )
+        assert figures.index_size_bytes is None
+        assert figures.auto_increment_max_usage is None
+        assert "1 tables are too many" in visits.failure("tables")
+        assert "GRANT SELECT ON mysql.innodb_table_stats" in visits.failure("tables")
+        assert all(failure.lacking for failure in figures.failures)
+        assert (await visits.sample()).data_size_bytes == figures.data_size_bytes
+        shop.execute("GRANT SELECT ON mysql.innodb_table_stats TO dbvigil@'%'")
+        figures = await visits.sample(full=True)
+        assert figures.index_size_bytes
+        assert "GRANT" not in visits.failure("tables")
+
+
 @pytest.mark.parametrize("exact", [False, True], ids=["plain", "with-statistics-grant"])
 async def test_a_locked_table_is_not_waited_for(shop: PrivateServer, exact: bool) -> None:
     if exact:
