@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 
-os.environ["DBVIGIL_HOME"] = tempfile.mkdtemp(prefix="dbvigil-tests-")
-for name in [name for name in os.environ if name.startswith("DB_MONITORING_")]:
+# Removed when the run ends.
+_HOME = tempfile.TemporaryDirectory(prefix="dbvigil-tests-", ignore_cleanup_errors=True)
+os.environ["DBVIGIL_HOME"] = _HOME.name
+for name in [name for name in os.environ if name.startswith(("DB_", "DATABASE_URL"))]:
     del os.environ[name]
 
 pytest_plugins = [
