@@ -122,7 +122,7 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "Connection limit",
         "The server's max_connections.",
-        "variables",
+        "status",
         integer=True,
     ),
     Metric(
@@ -152,7 +152,7 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "Running threads",
         "Sessions that are executing right now, the monitor's own left out.",
-        "status",
+        "sessions",
         bad="high",
         integer=True,
     ),
@@ -356,18 +356,26 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "Lock waits now",
         "Row lock waits at this moment.",
-        "status",
+        "locks",
         bad="high",
         integer=True,
     ),
-    Metric("deadlocks_rate", "innodb", "per_second", "Deadlocks", "InnoDB deadlocks.", "innodb", bad="high"),
+    Metric(
+        "deadlocks_rate",
+        "innodb",
+        "per_second",
+        "Deadlocks",
+        "InnoDB deadlocks.",
+        "status, innodb",
+        bad="high",
+    ),
     Metric(
         "history_list_length",
         "innodb",
         "count",
         "History list length",
         "Undo records that wait for purge; a long-open transaction makes it grow.",
-        "innodb",
+        "status, innodb",
         bad="high",
         integer=True,
         warning=100_000.0,
@@ -379,7 +387,7 @@ METRICS: tuple[Metric, ...] = (
         "percent",
         "Checkpoint age",
         "Redo log in use as a share of what forces a flush of the buffer pool.",
-        "innodb",
+        "status",
         bad="high",
     ),
     Metric(
@@ -471,7 +479,7 @@ METRICS: tuple[Metric, ...] = (
         "flag",
         "Read only",
         "Whether the server refuses writes of ordinary accounts.",
-        "variables",
+        "status",
     ),
     Metric(
         "gtid_executed",
@@ -479,7 +487,7 @@ METRICS: tuple[Metric, ...] = (
         "text",
         "GTIDs executed",
         "MySQL: gtid_executed; MariaDB: gtid_current_pos.",
-        "replication",
+        "status",
     ),
     Metric(
         "errant_gtids",
@@ -487,7 +495,7 @@ METRICS: tuple[Metric, ...] = (
         "text",
         "Errant GTIDs",
         "Transactions written on a replica itself; empty where there are none.",
-        "replication",
+        "status, replication",
     ),
     # storage
     Metric(
@@ -595,7 +603,7 @@ def _short(value: float, steps: tuple[tuple[float, str], ...], unit: str) -> str
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{seconds * 1000:.3g} ms"
     if seconds < 120:
         return f"{seconds:.3g} s"
