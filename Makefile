@@ -43,3 +43,5 @@ lock:            ## the hashed locks, anew from pyproject.toml
 		--extra service --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--extra service -c requirements/dev.lock pyproject.toml -o requirements/service.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--group bench -c requirements/dev.lock -o requirements/bench.lock
