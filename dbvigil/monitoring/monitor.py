@@ -12,30 +12,26 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
 from django.db import close_old_connections
 
 from dbvigil import conf
-from dbvigil.catalogue import NUMERIC
-from dbvigil.catalogue import metric as catalogue_row
-from dbvigil.errors import ConfigurationError, HistoryError, MonitorError, UnknownDatabase
+from dbvigil.errors import ConfigurationError, MonitorError, UnknownDatabase
 from dbvigil.history.base import History
 from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import TargetState
-from dbvigil.monitoring import control, state, thresholds
+from dbvigil.monitoring import control, past, state, thresholds
 from dbvigil.monitoring.loop import MonitorLoop
 from dbvigil.monitoring.thresholds import Thresholds
-from dbvigil.types import DatabaseMetrics, iso_utc
+from dbvigil.types import DatabaseMetrics
 
 logger = logging.getLogger("dbvigil.monitor")
 
 _POLL = 0.05
 _COLLECT_TIMEOUT = 20.0
-_LONGEST_HISTORY_HOURS = 400 * 24
-_TREND_METRICS = ("queries_rate", "connection_usage", "query_time", "replication_lag", "health_score")
 
 
 class DatabaseMonitor:
@@ -240,56 +236,20 @@ class DatabaseMonitor:
         points.
         """
         self.require(database)
-        names = _metric_names(metric)
-        now = datetime.now(UTC)
-        series = self._history().query(database, names, now - _span(hours), now, resolution)
-        return {
-            "database": database,
-            "hours": hours,
-            "resolution_seconds": series.resolution_seconds,
-            "series": {
-                name: [
-                    [_iso_seconds(moment), average, least, most] for moment, average, least, most in points
-                ]
-                for name, points in series.points.items()
-            },
-        }
+        return past.series(self._history(), database, hours, metric, resolution, datetime.now(UTC))
 
     def get_metrics_summary(self, database: str, hours: float) -> dict[str, dict[str, float]]:
         """Minimum, mean and maximum of every numeric metric over the last `hours`."""
         self.require(database)
-        now = datetime.now(UTC)
-        found = self._history().aggregate(database, NUMERIC, now - _span(hours), now)
-        return {
-            name: {"min": least, "mean": mean, "max": most} for name, (least, mean, most) in found.items()
-        }
+        return past.summary(self._history(), database, hours, datetime.now(UTC))
 
     def get_dashboard(self) -> dict[str, Any]:
         """The body of GET dashboard/, as far as its parts exist."""
         overview = self._overview()
+        history, now = self._history(), datetime.now(UTC)
         return {
-            "health": state.summary(overview),
-            "metrics": {alias: figures.to_dict() for alias, figures in overview.metrics.items()},
-            "replication": {
-                alias: {
-                    name: figures[name]
-                    for name in (
-                        "replication_role",
-                        "replication_io_running",
-                        "replication_sql_running",
-                        "replication_lag",
-                        "replication_channels",
-                    )
-                }
-                for alias, figures in (
-                    (alias, metrics.to_dict()) for alias, metrics in overview.metrics.items()
-                )
-                if figures["replication_role"] not in (None, "standalone")
-            },
-            "trends": {
-                alias: self.get_metrics_history(alias, 24, _TREND_METRICS)["series"]
-                for alias in overview.metrics
-            },
+            **state.dashboard(overview),
+            "trends": {alias: past.trends(history, alias, now) for alias in overview.metrics},
         }
 
     # configuring
@@ -361,31 +321,6 @@ class DatabaseMonitor:
             time.sleep(_POLL)
             close_old_connections()
         return True
-
-
-def _metric_names(metric: str | Iterable[str] | None) -> tuple[str, ...]:
-    if metric is None:
-        return NUMERIC
-    names = (metric,) if isinstance(metric, str) else tuple(metric)
-    for name in names:
-        if not catalogue_row(name).numeric:
-            raise HistoryError(
-                "metric",
-                f"{name} is not a number, so it has no history; see the catalogue for those that have",
-            )
-    return names
-
-
-def _span(hours: float) -> timedelta:
-    if isinstance(hours, bool) or not 0 < hours <= _LONGEST_HISTORY_HOURS:
-        raise HistoryError(
-            "hours", f"{hours} is not allowed; allowed: more than 0, at most {_LONGEST_HISTORY_HOURS}"
-        )
-    return timedelta(hours=hours)
-
-
-def _iso_seconds(moment: float) -> str:
-    return iso_utc(datetime.fromtimestamp(moment, UTC))
 
 
 _monitors: dict[int, DatabaseMonitor] = {}

@@ -18,6 +18,13 @@ from dbvigil.monitoring.leases import LEASE_SECONDS
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.types import DatabaseMetrics, Health, iso_utc
 
+_REPLICATION = (
+    "replication_role",
+    "replication_io_running",
+    "replication_sql_running",
+    "replication_lag",
+    "replication_channels",
+)
 _NEVER: tuple[datetime | None, dict[str, Any] | None] = (None, None)
 
 
@@ -113,6 +120,20 @@ def summary(state: Overview) -> dict[str, Any]:
         "monitor": {
             **state.monitor.to_dict(),
             "last_cycle": iso_utc(max(sampled)) if sampled else None,
+        },
+    }
+
+
+def dashboard(state: Overview) -> dict[str, Any]:
+    """The parts of GET dashboard/ that tell how things stand now."""
+    figures = {alias: metrics.to_dict() for alias, metrics in state.metrics.items()}
+    return {
+        "health": summary(state),
+        "metrics": figures,
+        "replication": {
+            alias: {name: row[name] for name in _REPLICATION}
+            for alias, row in figures.items()
+            if row["replication_role"] not in (None, "standalone")
         },
     }
 
