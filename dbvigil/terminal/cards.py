@@ -69,7 +69,7 @@ def card(database: Database, width: int, glyphs: Glyphs) -> Panel:
         Group(*spaced),
         title=title,
         title_align="left",
-        subtitle=Text(f" {database.sampled} ", "dim"),
+        subtitle=Text(f" {database.sampled} ", "dim not bold"),
         subtitle_align="right",
         border_style="dim" if database.status == "healthy" else style,
         box=box.ROUNDED,

@@ -52,7 +52,8 @@ class Frame:
             yield Text("nothing is monitored yet: set DB_MONITORING_TARGETS and start the monitor", "dim")
         if len(databases) * 4 <= room * max(1, width // cards.CARD):
             yield cards.cards(databases, width, self.glyphs)
-        yield rows.status(databases, width, self.glyphs)
+        if len(databases) < room:
+            yield rows.status(databases, width, self.glyphs)
 
     def _crowded(self, width: int, room: int) -> RenderableType:
         """As many rows as fit, the worst first, then as many reasons as still fit."""
