@@ -28,7 +28,6 @@ from dbvigil.sandbox import MONITORING_GRANTS, PrivateServer  # noqa: E402
 
 SERVERS = 2
 LATE = 0.5
-_MONITOR = "import django; django.setup(); from dbvigil.monitoring import get_database_monitor as m; m().run({interval})"
 
 
 def main() -> None:
@@ -79,9 +78,8 @@ def measure(
         "PYTHONPATH": str(ROOT),
     }
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-    monitor = subprocess.Popen(
-        [sys.executable, "-c", _MONITOR.format(interval=interval)], cwd=ROOT, env=environment
-    )
+    command = [sys.executable, "manage.py", "database_monitor", "start", "--interval", f"{interval:g}"]
+    monitor = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         os.sched_setaffinity(monitor.pid, [core])
         process = psutil.Process(monitor.pid)

@@ -19,7 +19,8 @@ django.setup()
 
 from dbvigil import conf  # noqa: E402 - Django must be set up first
 from dbvigil.analysis import health  # noqa: E402
-from dbvigil.catalogue import METRICS, Metric, display  # noqa: E402
+from dbvigil.catalogue import METRICS, Metric  # noqa: E402
+from dbvigil.display import display  # noqa: E402
 
 _GROUPS = {
     "server": "The server",

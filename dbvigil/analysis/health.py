@@ -25,7 +25,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from dbvigil.catalogue import display, metric
+from dbvigil.catalogue import metric
+from dbvigil.display import display
 from dbvigil.types import DatabaseMetrics, Health, Reason, Status, Threshold
 
 SEVERITY: Mapping[Status, int] = {"healthy": 0, "warning": 1, "unknown": 2, "critical": 3, "down": 4}

@@ -8,12 +8,10 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from django.db import close_old_connections
@@ -105,28 +103,6 @@ class DatabaseMonitor:
     def runs_here(self) -> bool:
         """Whether this process runs a monitor, sampling or standing by."""
         return self._thread is not None and self._thread.is_alive()
-
-    def run(self, interval: float | None = None) -> None:
-        """Runs the monitor in the foreground until SIGINT, SIGTERM or a stop said anywhere.
-
-        Call it from the main thread.
-        """
-        if interval is not None:
-            self.set_interval(interval)
-        ended = threading.Event()
-
-        def end(signum: int, frame: FrameType | None) -> None:
-            ended.set()
-
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            self.start(standby=True)
-            while self.runs_here and not ended.wait(0.2):
-                pass
-            self.stop_here()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     # sampling
 
