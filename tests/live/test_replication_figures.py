@@ -37,7 +37,7 @@ async def watching(server: PrivateServer) -> AsyncIterator[Visits]:
 
 
 async def until(
-    visits: Visits, reached: Callable[[DatabaseMetrics], bool], seconds: float = 20
+    visits: Visits, reached: Callable[[DatabaseMetrics], bool], seconds: float = 60
 ) -> DatabaseMetrics:
     """Samples until the figures say so; they are the last that were taken."""
     async with asyncio.timeout(seconds):

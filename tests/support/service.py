@@ -41,7 +41,8 @@ class Service:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("DB_", "DATABASE_", "DJANGO_"))
+            # A terminal's size in the environment is the test runner's, not that of the process's own terminal.
+            if not name.startswith(("DB_", "DATABASE_", "DJANGO_")) and name not in ("COLUMNS", "LINES")
         }
         targets = " ".join(f"{alias}={url}" for alias, url in self.targets.items())
         return {
