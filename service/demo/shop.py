@@ -94,8 +94,6 @@ class DemoShop:
             **replication_options("mariadb"),
             "long-query-time": "0.3",
             "slow-query-log": "ON",
-            # Log and tables agree after a crash, so that replication goes on when somebody kills the source.
-            "innodb-flush-log-at-trx-commit": 2,
         }
         source = PrivateServer(_RELEASE, self._folder / "source", options={**common, "expire-logs-days": 1})
         # It is attached anew at every start, because the source's port is.
