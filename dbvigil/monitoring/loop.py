@@ -250,7 +250,7 @@ class MonitorLoop:
                 metrics, snapshot = await self._sample(watch, sampler, previous, earlier)
                 _log_change(earlier, metrics)
                 previous, earlier = snapshot or previous, metrics
-                self._store.put(store.Result(watch.token, metrics, snapshot))
+                self._store.put(store.Result(watch.token, metrics), snapshot)
                 behind = loop.time() - slot
                 if behind >= 0:
                     slot += (behind // self._interval + 1) * self._interval

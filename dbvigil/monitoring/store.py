@@ -28,36 +28,36 @@ _CAPACITY = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One sample to be written.
-
-    Its figures, its raw counters where the server answered, and the token it was taken under.
-    """
+    """One sample to be written: its figures, and the token it was taken under."""
 
     token: int
     metrics: DatabaseMetrics
-    snapshot: Snapshot | None
 
 
 class Store:
     """A queue of samples and the writer that empties it.
 
     A sample leaves the queue only once it is committed, so a database that is locked, full or away costs
-    time, not samples, until the queue is full; then the oldest go, and the loss is counted and logged.
+    time, not samples, until the queue is full; then the oldest go, and the loss is counted and logged. Of the
+    raw counters only a target's newest are kept: nobody needs older ones.
     """
 
     def __init__(self, identity: str, history: History) -> None:
         self._identity = identity
         self._history = history
         self._queue: deque[Result] = deque()
+        self._snapshots: dict[str, Snapshot] = {}
         self._lock = threading.Lock()
         self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, result: Result) -> None:
-        """Queues one sample; never waits for the database."""
+    def put(self, result: Result, snapshot: Snapshot | None) -> None:
+        """Queues one sample, with its raw counters where the server answered; never waits for the database."""
         with self._lock:
+            if snapshot is not None:
+                self._snapshots[result.metrics.database] = snapshot
             if len(self._queue) >= _CAPACITY:
                 self._queue.popleft()
                 self.dropped += 1
@@ -75,6 +75,9 @@ class Store:
         """
         with self._lock:
             batch = list(islice(self._queue, _BATCH))
+            snapshots = {
+                result.metrics.database: self._snapshots.get(result.metrics.database) for result in batch
+            }
         if not batch:
             return set()
         groups: dict[tuple[str, int], list[Result]] = {}
@@ -84,7 +87,7 @@ class Store:
         kept: list[DatabaseMetrics] = []
         with transaction.atomic():
             for (alias, _token), results in groups.items():
-                if self._advance(alias, results):
+                if self._advance(alias, results, snapshots[alias]):
                     kept += [result.metrics for result in results]
                 else:
                     lost.add(alias)
@@ -94,9 +97,12 @@ class Store:
             # `put` may have dropped some of the batch from the front of a full queue meanwhile.
             while self._queue and id(self._queue[0]) in written:
                 self._queue.popleft()
+            for alias, snapshot in snapshots.items():
+                if snapshot is not None and self._snapshots.get(alias) is snapshot:
+                    del self._snapshots[alias]
         return lost
 
-    def _advance(self, alias: str, results: list[Result]) -> bool:
+    def _advance(self, alias: str, results: list[Result], snapshot: Snapshot | None) -> bool:
         """Moves the target's state on to its newest sample; false where the lease is no longer ours."""
         newest = results[-1]
         values = {
@@ -104,9 +110,6 @@ class Store:
             "sampled_at": newest.metrics.timestamp,
             "samples": F("samples") + len(results),
         }
-        snapshot = next(
-            (result.snapshot for result in reversed(results) if result.snapshot is not None), None
-        )
         if snapshot is not None:
             values["snapshot"] = pack_snapshot(snapshot)
         held = TargetState.objects.filter(alias=alias, holder=self._identity, token=newest.token)
