@@ -57,9 +57,12 @@ def in_background(work: Callable[[], object]) -> Iterator[threading.Thread]:
 
 
 def run(connection: pymysql.Connection[pymysql.cursors.DictCursor], *statements: str) -> None:
+    """Runs `statements` and waits until the server has counted the last one."""
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+    # A server counts a slow statement after its answer has gone out, and before it reads the next command.
+    connection.ping(reconnect=False)
 
 
 def names_of_none(figures: DatabaseMetrics) -> set[str]:

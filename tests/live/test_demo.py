@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from dbvigil.sandbox import PrivateServer, wait_until_caught_up
 from dbvigil.targets import parse_url
 from service.demo.shop import DemoShop
 from tests.support.servers import available
+from tests.support.waiting import wait_for
 
 _ORDERS = "SELECT COUNT(*) AS orders FROM shop.orders"
 _STATUS = "SHOW ALL SLAVES STATUS"
@@ -41,17 +41,10 @@ def one(server: PrivateServer, sql: str) -> dict[str, Any]:
     return row
 
 
-def wait_for(done: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def test_customers_buy_on_the_source_and_the_replica_follows(demo: Callable[[], DemoShop]) -> None:
     shop = demo()
     before = one(shop.source, _ORDERS)["orders"]
-    wait_for(lambda: one(shop.source, _ORDERS)["orders"] > before + 3)
+    wait_for(lambda: one(shop.source, _ORDERS)["orders"] > before + 3, "new orders on the source")
     assert {row["Variable_name"]: int(row["Value"]) > 0 for row in shop.source.execute(_COUNTERS)} == {
         "Com_commit": True,
         "Com_insert": True,
@@ -80,7 +73,7 @@ def test_the_monitoring_account_cannot_read_what_the_shop_keeps(demo: Callable[[
 
 def test_the_data_is_kept_and_nothing_piles_up_from_run_to_run(demo: Callable[[], DemoShop]) -> None:
     first = demo()
-    wait_for(lambda: one(first.source, _ORDERS)["orders"] > 40_000)
+    wait_for(lambda: one(first.source, _ORDERS)["orders"] > 40_000, "many orders")
     first.__exit__(None, None, None)
     assert not first.source.running
     assert not first.replica.running
@@ -103,8 +96,8 @@ def test_a_server_that_was_killed_comes_back_and_replication_goes_on(
     shop.tend(1060.0)
     assert server.running
     before = one(shop.source, _ORDERS)["orders"]
-    wait_for(lambda: one(shop.source, _ORDERS)["orders"] > before, 20)
-    wait_for(lambda: one(shop.replica, _STATUS)["Slave_IO_Running"] == "Yes", 20)
+    wait_for(lambda: one(shop.source, _ORDERS)["orders"] > before, "new orders after the restart")
+    wait_for(lambda: one(shop.replica, _STATUS)["Slave_IO_Running"] == "Yes", "the replica to connect")
     wait_until_caught_up(shop.replica, shop.source, 20)
     assert one(shop.replica, _STATUS)["Slave_SQL_Running"] == "Yes"
 

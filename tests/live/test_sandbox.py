@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,6 +30,7 @@ from dbvigil.sandbox import (
 from dbvigil.sandbox.cache import building
 from dbvigil.sandbox.errors import ReplicaBehind
 from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers, monitoring_url
+from tests.support.waiting import wait_for
 
 
 def log_in(server: PrivateServer, **arguments: Any) -> pymysql.Connection[Any]:
@@ -47,13 +47,6 @@ def value(connection: pymysql.Connection[Any], sql: str) -> Any:
         row = cursor.fetchone()
         assert row is not None
         return row[0]
-
-
-def wait_for(condition: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:
