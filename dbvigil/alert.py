@@ -1,0 +1,116 @@
+"""An alert as everyone sees it: the API, messages, callbacks. Frozen, plain, and free of Django."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from dbvigil.types import Json, iso_utc
+
+Severity = Literal["warning", "critical"]
+AlertStatus = Literal["firing", "acknowledged", "suppressed", "resolved"]
+EventName = Literal[
+    "fired",
+    "severity_changed",
+    "flapping",
+    "acknowledged",
+    "suppressed",
+    "unsuppressed",
+    "escalated",
+    "reminded",
+    "resolved",
+    "notified",
+    "notify_failed",
+    "recovery_attempted",
+    "recovery_succeeded",
+    "recovery_failed",
+]
+DeliveryStatus = Literal["pending", "sending", "sent", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What became of one event on one channel. `status`: pending, sending, sent, failed (given up) or
+    cancelled (no longer wanted before it was sent).
+    """
+
+    channel: str
+    event: str
+    status: DeliveryStatus
+    attempts: int
+    sent_at: datetime | None = None
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return _json_ready(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One thing that happened to an alert: what, when, and by whom (`actor`; "dbvigil" where nobody asked)."""
+
+    at: datetime
+    event: EventName
+    actor: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return _json_ready(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode of trouble on one database, from firing to resolved.
+
+    `metric` is a name of the catalogue, or what `alerts.rules` lists beside it (`up`, `replication_running`). `value` is the
+    newest reading and `threshold` the level it passed; both are None where the trouble is no number. `no_data` says that
+    the metric can no longer be read. `flapping`: it changes so often that only one message tells of it. `evidence`
+    is what was seen at the moment it fired. `escalation_level` is the highest step reached, 0 for the first.
+    """
+
+    id: int
+    database: str
+    metric: str
+    severity: Severity
+    status: AlertStatus
+    value: Json
+    threshold: float | None
+    message: str
+    started_at: datetime
+    last_seen_at: datetime
+    recommendations: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    occurrences: int = 1
+    no_data: bool = False
+    flapping: bool = False
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    note: str = ""
+    escalation_level: int = 0
+    escalated_at: datetime | None = None
+    suppressed_until: datetime | None = None
+    resolved_at: datetime | None = None
+    duration_seconds: float = 0.0
+    notifications: tuple[Notification, ...] = ()
+    events: tuple[AlertEvent, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready. `events` is there only where they were asked for."""
+        body = _json_ready(self)
+        if self.events is None:
+            del body["events"]
+        return body
+
+
+def _json_ready(value: Any) -> Any:
+    if isinstance(value, Alert | AlertEvent | Notification):
+        return {item.name: _json_ready(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, datetime):
+        return iso_utc(value)
+    if isinstance(value, tuple | list):
+        return [_json_ready(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _json_ready(item) for name, item in value.items()}
+    return value
