@@ -1,4 +1,4 @@
-"""What the service stores. No logic: `monitoring` and `history` do the steps."""
+"""What the monitor stores: targets and their newest figures, wishes, processes, thresholds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class TargetState(models.Model):
     `address` is for people and never holds a secret. `metrics` (JSON) and `snapshot` (JSON, compressed) are
     the newest sample's figures and raw counters, so that every process shows the same truth and a restarted
     monitor can difference counters across the restart. `samples` counts the samples written, `asked` those
-    that were asked for outside the schedule.
+    that were asked for outside the schedule. `alert_states` is what the alert engine remembers between samples.
 
     Lease: `holder` is the monitor that samples it (empty: none), `token` grows with every change of holder
     and fences late writes, `beat` grows with every renewal. A contender trusts no clock but its own: it takes
@@ -33,6 +33,7 @@ class TargetState(models.Model):
     sampled_at = models.DateTimeField(null=True)
     metrics = models.JSONField(null=True)
     snapshot = models.BinaryField(null=True)
+    alert_states = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = "monitored database"
@@ -99,46 +100,3 @@ class StoredThreshold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} on {self.database or 'every database'}"
-
-
-class Sample(models.Model):
-    """One raw sample whose hour is not closed yet: times in milliseconds since 1970, values packed by `history.packing`.
-
-    `taken_at` alone is indexed too, so that the oldest row of all is found without asking for each database.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    database = models.CharField(max_length=100)
-    taken_at = models.BigIntegerField()
-    data = models.BinaryField()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["database", "taken_at"], name="dbvigil_sample_time"),
-            models.Index(fields=["taken_at"], name="dbvigil_sample_oldest"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.database} at {self.taken_at}"
-
-
-class Chunk(models.Model):
-    """A window of samples (`step` 0: as they came, else gathered into buckets of `step` seconds) of one database, column by column.
-
-    `start` is in milliseconds since 1970; how long a window is follows from `step` (`history.tiers`). `history.packing` reads `data`.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    database = models.CharField(max_length=100)
-    step = models.PositiveIntegerField()
-    start = models.BigIntegerField()
-    data = models.BinaryField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["database", "step", "start"], name="dbvigil_chunk_once")
-        ]
-        indexes = [models.Index(fields=["step", "start"], name="dbvigil_chunk_oldest")]
-
-    def __str__(self) -> str:
-        return f"{self.database}/{self.step} from {self.start}"
