@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -44,7 +44,8 @@ class Notification:
     error: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return _json_ready(self)
+        body: dict[str, Any] = _json_ready(self)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class AlertEvent:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return _json_ready(self)
+        body: dict[str, Any] = _json_ready(self)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Alert:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready. `events` is there only where they were asked for."""
-        body = _json_ready(self)
+        body: dict[str, Any] = _json_ready(self)
         if self.events is None:
             del body["events"]
         return body
@@ -114,3 +116,36 @@ def _json_ready(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _json_ready(item) for name, item in value.items()}
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """After so many seconds unacknowledged, these channels are told (none named: all); of alerts of these severities."""
+
+    after: float
+    channels: tuple[str, ...] = ()
+    severities: tuple[Severity, ...] = ("warning", "critical")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "after": self.after,
+            "channels": list(self.channels),
+            "severities": list(self.severities),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EscalationStep:
+        return cls(float(data["after"]), tuple(data["channels"]), tuple(data["severities"]))
+
+    def reaches(self, severity: str, channels: Sequence[str]) -> tuple[str, ...]:
+        """Which of the `channels` there are it tells of an alert of `severity`."""
+        if severity not in self.severities:
+            return ()
+        return tuple(name for name in channels if not self.channels or name in self.channels)
+
+
+DEFAULT_ESCALATION = (
+    EscalationStep(0.0),
+    EscalationStep(15 * 60.0, severities=("critical",)),
+    EscalationStep(30 * 60.0, severities=("critical",)),
+)

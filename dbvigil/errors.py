@@ -5,6 +5,8 @@ DbvigilError
 ├── UnknownDatabase           an alias that is not monitored
 ├── UnknownMetric             a metric that is not in the catalogue
 ├── HistoryError              history that cannot be asked for in this way
+├── AlertError                something that cannot be done with an alert or a suppression; names the field
+│   └── UnknownAlert          an alert there is not
 ├── MonitorError              the monitor cannot do what was asked (not running, did not answer in time)
 └── ServerError               a monitored server; one line with cause and remedy
     ├── ServerUnreachable     refused, no route, unknown host, closed in the handshake
@@ -64,6 +66,22 @@ class HistoryError(DbvigilError):
         super().__init__(f"{field}: {detail}")
         self.field = field
         self.detail = detail
+
+
+class AlertError(DbvigilError):
+    """What was asked cannot be done with this alert or suppression; `field` names what was given."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class UnknownAlert(AlertError):
+    """An alert that there is not."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("alert_id", f"there is no alert {number}")
 
 
 class MonitorError(DbvigilError):

@@ -6,8 +6,6 @@ override each: its settings module calls `from_environment`.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,77 +14,33 @@ from django.conf import settings as django_settings
 
 from dbvigil import targets
 from dbvigil.catalogue import METRICS, metric
+from dbvigil.conf import alerts
+from dbvigil.conf.alerts import AlertSettings
+from dbvigil.conf.values import (
+    boolean,
+    check_interval,
+    check_level,
+    days,
+    history_url,
+    level,
+    mask_urls,
+    targets_urls,
+)
 from dbvigil.errors import ConfigurationError
 from dbvigil.types import Threshold
 
-_TRUE = ("1", "true", "yes", "on")
-_FALSE = ("0", "false", "no", "off", "")
-
-
-def _boolean(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in _TRUE + _FALSE:
-        return value.strip().lower() in _TRUE
-    raise ConfigurationError(name, value, "allowed: True or False")
-
-
-def _number(name: str, value: object, least: float, most: float) -> float:
-    allowed = f"allowed: a number from {least:g} to {most:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ConfigurationError(name, value, allowed)
-    try:
-        number = float(value)
-    except ValueError:
-        raise ConfigurationError(name, value, allowed) from None
-    if not math.isfinite(number) or not least <= number <= most:
-        raise ConfigurationError(name, value, allowed)
-    return number
-
-
-def check_interval(name: str, value: object) -> float:
-    """Seconds between two samples of one target, as a float; raises `ConfigurationError` naming `name`."""
-    return _number(name, value, 1, 86_400)
-
-
-def check_level(name: str, value: object) -> float:
-    """A threshold's level as a float; raises `ConfigurationError` naming `name`."""
-    return _number(name, value, -1e15, 1e15)
-
-
-def _days(name: str, value: object) -> float:
-    return _number(name, value, 1, 3_650)
-
-
-def _level(name: str, value: object) -> float:
-    return _number(name, value, 0, 1e15)
-
-
-def _urls(name: str, value: object) -> Mapping[str, str]:
-    allowed = "allowed: {alias: 'mysql://user:password@host:3306/'}, or alias=url pairs separated by spaces"
-    if isinstance(value, str):
-        return targets.parse_pairs(value)
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(name, type(value).__name__, allowed)
-    for alias, url in value.items():
-        if not isinstance(alias, str) or not isinstance(url, str):
-            raise ConfigurationError(name, alias, allowed)
-        targets.parse_url(alias, url)
-    return dict(value)
-
-
-def _history_url(name: str, value: object) -> str:
-    if value != "":
-        raise ConfigurationError(name, "a URL", 'allowed: "", which keeps history in the Django database')
-    return ""
-
-
-def mask_urls(value: Mapping[str, str]) -> dict[str, str]:
-    """Targets' URLs fit to be shown: without password and query."""
-    return {
-        alias: re.sub(r"//([^:@/]*)(:[^@/]*)?@", r"//\1:***@", url.split("?")[0])
-        for alias, url in value.items()
-    }
+__all__ = [
+    "SETTINGS",
+    "AlertSettings",
+    "Configuration",
+    "Setting",
+    "check_interval",
+    "check_level",
+    "check_levels",
+    "from_environment",
+    "load",
+    "problems",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +69,88 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DB_MONITORING_TARGETS",
         {},
-        _urls,
+        targets_urls,
         "Targets besides the MySQL aliases in DATABASES; in the environment alias=url pairs separated by spaces.",
         mask_urls,
     ),
     Setting(
-        "DB_MONITORING_RETENTION_DAYS", 30, _days, "Days that raw samples are kept; rollups stay 400 days."
+        "DB_MONITORING_RETENTION_DAYS", 30, days, "Days that raw samples are kept; rollups stay 400 days."
     ),
-    Setting("DB_MONITORING_AUTOSTART", False, _boolean, "Start the monitor thread inside the web process."),
+    Setting("DB_MONITORING_AUTOSTART", False, boolean, "Start the monitor thread inside the web process."),
     Setting(
-        "DB_MONITORING_HISTORY_URL", "", _history_url, "Where history is kept; empty for the Django database."
+        "DB_MONITORING_HISTORY_URL", "", history_url, "Where history is kept; empty for the Django database."
     ),
     *(
         Setting(
-            f"{prefix}_{level.upper()}",
-            getattr(metric(name), level),
-            _level,
-            f"`{name}`: {level} from this value on.",
+            f"{prefix}_{severity.upper()}",
+            getattr(metric(name), severity),
+            level,
+            f"`{name}`: {severity} from this value on.",
         )
         for name, prefix in _LEVELS
-        for level in ("warning", "critical")
+        for severity in ("warning", "critical")
+    ),
+    Setting(
+        "DB_ALERT_EMAIL_RECIPIENTS",
+        [],
+        alerts.recipients,
+        "Who gets alerts by e-mail; Django's e-mail settings send it.",
+        alerts.masked_addresses,
+    ),
+    Setting("DB_ALERT_WEBHOOK_URL", "", alerts.url, "Where alerts are posted as JSON.", alerts.masked_url),
+    Setting(
+        "DB_ALERT_WEBHOOK_SECRET",
+        "",
+        alerts.secret,
+        "What signs them, as Standard Webhooks has it: `whsec_…`.",
+        alerts.masked,
+    ),
+    Setting("DB_ALERT_SLACK_WEBHOOK", "", alerts.url, "Slack's incoming webhook.", alerts.masked_url),
+    Setting(
+        "DB_ALERT_APPRISE_URLS",
+        [],
+        alerts.apprise_urls,
+        "Any further service, as Apprise URLs; in the environment separated by spaces.",
+        alerts.masked_urls,
+    ),
+    Setting(
+        "DB_ALERT_ALLOWED_NETWORKS",
+        [],
+        alerts.networks,
+        "Private networks that a URL set through the API or a page may reach.",
+        alerts.shown_networks,
+    ),
+    Setting(
+        "DB_ALERT_ESCALATION",
+        None,
+        alerts.escalation,
+        "Steps: after N minutes unacknowledged, tell these channels (none named: all).",
+        alerts.shown_steps,
+    ),
+    Setting(
+        "DB_ALERT_FALLBACK_CHANNEL",
+        "",
+        alerts.channel,
+        "The channel that tells what another could not deliver; empty: the first other one.",
+    ),
+    Setting(
+        "DB_ALERT_BASE_URL",
+        "",
+        alerts.url,
+        "Under which address people reach this site, for links in messages; empty: no links.",
+    ),
+    Setting(
+        "DB_ALERT_HEARTBEAT_URL",
+        "",
+        alerts.url,
+        "Fetched every minute while all is well: a dead-man's switch elsewhere raises the alarm when it is not.",
+        alerts.masked_url,
+    ),
+    Setting(
+        "DB_ALERT_RULES",
+        {},
+        alerts.rules,
+        "Changes of the rules that ship, by rule: `enabled`, and in seconds `hold`, `critical_hold`, `keep`.",
     ),
 )
 
@@ -150,6 +166,7 @@ class Configuration:
     targets: Mapping[str, targets.Target]
     retention_days: float
     autostart: bool
+    alerts: AlertSettings
     thresholds: Mapping[str, Threshold]
     shown: Mapping[str, Mapping[str, Any]]
 
@@ -196,6 +213,19 @@ def load() -> Configuration:
         targets=targets.load(django_settings.DATABASES, values["DB_MONITORING_TARGETS"]),
         retention_days=values["DB_MONITORING_RETENTION_DAYS"],
         autostart=values["DB_MONITORING_AUTOSTART"],
+        alerts=AlertSettings(
+            recipients=values["DB_ALERT_EMAIL_RECIPIENTS"],
+            webhook_url=values["DB_ALERT_WEBHOOK_URL"],
+            webhook_secret=values["DB_ALERT_WEBHOOK_SECRET"],
+            slack_webhook=values["DB_ALERT_SLACK_WEBHOOK"],
+            apprise_urls=values["DB_ALERT_APPRISE_URLS"],
+            allowed_networks=values["DB_ALERT_ALLOWED_NETWORKS"],
+            escalation=values["DB_ALERT_ESCALATION"],
+            fallback=values["DB_ALERT_FALLBACK_CHANNEL"],
+            base_url=values["DB_ALERT_BASE_URL"],
+            heartbeat_url=values["DB_ALERT_HEARTBEAT_URL"],
+            rules=values["DB_ALERT_RULES"],
+        ),
         thresholds=_thresholds(values, shown),
         shown=shown,
     )

@@ -1,0 +1,229 @@
+"""Delivers: one thread a channel, so that one that hangs holds up no other, and one that sweeps.
+
+Any number of processes may do so for the same outbox. Nothing is kept in memory: a process that is killed at any step loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from dbvigil.alert import Alert
+from dbvigil.alerting import outbox
+from dbvigil.alerting.links import links_of
+from dbvigil.alerting.outbox import Claim
+from dbvigil.alerting.plan import Plan
+from dbvigil.alerting.sweep import sweep
+from dbvigil.channels.base import Channel, Notice, Outcome
+from dbvigil.models import AlertWorker, ChannelState
+
+logger = logging.getLogger("dbvigil.alerts")
+
+BURST = 10.0
+"""Messages that a channel is sent one by one before a storm is bundled."""
+
+_LOOK_EVERY = 0.5
+_SWEEP_EVERY = 1.0
+_AFTER_TROUBLE = 1.0
+_SETTLE_AGAIN = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """What a process that delivers works with: its channels by name, where what cannot be delivered goes, where links lead
+    (empty: no links), and the plan as it stands now.
+    """
+
+    channels: Mapping[str, Channel]
+    fallback: str
+    base_url: str
+    plan: Callable[[datetime], Plan]
+
+
+class Deliverer:
+    """Delivers until it is stopped. `on_alerts` is told of alerts that a sweep changed."""
+
+    def __init__(
+        self,
+        delivering: Delivering,
+        *,
+        on_alerts: Callable[[list[Alert]], None] | None = None,
+        also: Callable[[datetime], None] | None = None,
+    ) -> None:
+        self.started_at = datetime.now(UTC)
+        self.identity = f"{socket.gethostname()}:{os.getpid()}:{self.started_at.timestamp():.3f}"
+        self._delivering = delivering
+        self._on_alerts = on_alerts
+        self._also = also
+        self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._news = threading.Condition()
+        self._number = 0
+        self._delivered = 0
+        self._troubled = False
+
+    def start(self) -> None:
+        """Starts the threads; returns at once."""
+        work: list[tuple[str, Callable[[], None]]] = [("dbvigil-sweep", self._sweep)]
+        for channel in self._delivering.channels.values():
+            work.append((f"dbvigil-deliver-{channel.name}", lambda channel=channel: self._deliver(channel)))  # type: ignore[misc]
+        for name, target in work:
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def wake(self) -> None:
+        """There is something new in the outbox."""
+        with self._news:
+            self._number += 1
+            self._news.notify_all()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Lets what is being sent be settled, within `timeout` seconds. What is not stays in the outbox for another process."""
+        self._stop.set()
+        self.wake()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    @property
+    def running(self) -> bool:
+        """Whether every thread is alive."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    def drain(self) -> int:
+        """Delivers what is due now, in this thread; how many messages were tried."""
+        tried = 0
+        for channel in self._delivering.channels.values():
+            while self._one(channel):
+                tried += 1
+        return tried
+
+    # threads
+
+    def _deliver(self, channel: Channel) -> None:
+        seen = -1
+        while not self._stop.is_set():
+            with self._news:
+                if self._number == seen:
+                    self._news.wait(_LOOK_EVERY)
+                seen = self._number
+            self._steadily(lambda: self._all_due(channel))
+        connections.close_all()
+
+    def _all_due(self, channel: Channel) -> None:
+        while not self._stop.is_set() and self._one(channel):
+            pass
+
+    def _sweep(self) -> None:
+        while not self._stop.wait(_SWEEP_EVERY):
+            self._steadily(self._sweep_once)
+        self._steadily(lambda: AlertWorker.objects.filter(identity=self.identity).delete())
+        connections.close_all()
+
+    def _sweep_once(self) -> None:
+        now = datetime.now(UTC)
+        AlertWorker.objects.update_or_create(
+            identity=self.identity,
+            defaults={"started_at": self.started_at, "seen_at": now, "delivered": self._delivered},
+        )
+        outbox.release_abandoned(now)
+        outbox.sweep_disabled(self._delivering.channels, now, self._delivering.fallback or None)
+        changed = sweep(self._delivering.plan(now), now)
+        if self._also is not None:
+            self._also(now)
+        if changed:
+            self.wake()
+            if self._on_alerts is not None:
+                self._on_alerts(changed)
+
+    def _steadily(self, step: Callable[[], object]) -> None:
+        """One step; trouble is said once, and the next step comes a little later."""
+        try:
+            step()
+        except (DatabaseError, InterfaceError) as error:
+            connections.close_all()
+            if not self._troubled:
+                logger.error("alerts wait: the service's own database fails (%s)", str(error).strip())
+            self._troubled = True
+            self._stop.wait(_AFTER_TROUBLE)
+            return
+        except Exception:
+            connections.close_all()
+            # A fault of ours in one thread must not end it; what it worked on stays in the outbox.
+            logger.exception("delivery failed; it goes on")
+            self._stop.wait(_AFTER_TROUBLE)
+            return
+        if self._troubled:
+            self._troubled = False
+            logger.info("alerts are delivered again")
+
+    # one message
+
+    def _one(self, channel: Channel) -> bool:
+        """Claims and sends one message; false where there was none."""
+        claimed = outbox.claim(channel, self.identity, datetime.now(UTC), BURST)
+        if claimed is None:
+            return False
+        started = time.monotonic()
+        try:
+            outcome = channel.send(self._notice(claimed))
+        except Exception as error:
+            logger.exception("channel %s failed", channel.name)
+            outcome = Outcome(False, f"the channel failed ({type(error).__name__}); the log has the details")
+        self._settle(claimed, outcome, started)
+        return True
+
+    def _notice(self, claimed: Claim) -> Notice:
+        links = [links_of(self._delivering.base_url, number, count) for number, count in claimed.episodes]
+        return Notice(claimed.message_id, claimed.type, claimed.at, claimed.alerts, links)
+
+    def _settle(self, claimed: Claim, outcome: Outcome, started: float) -> None:
+        """Writes the outcome down. While the database does not take it the lease runs: after it somebody else tries again."""
+        while True:
+            try:
+                outbox.settle(
+                    claimed,
+                    outcome,
+                    self.identity,
+                    datetime.now(UTC),
+                    random.random(),  # noqa: S311 - it spreads retries and guards nothing
+                    self._fallback(claimed.channel),
+                )
+                break
+            except (DatabaseError, InterfaceError):
+                connections.close_all()
+                if time.monotonic() - started > outbox.LEASE_SECONDS:
+                    raise
+                time.sleep(_SETTLE_AGAIN)
+        if outcome.ok:
+            self._delivered += 1
+        else:
+            logger.warning(
+                "%s: message %s was not delivered (attempt %d): %s",
+                claimed.channel,
+                claimed.message_id,
+                claimed.attempt,
+                outcome.detail,
+            )
+
+    def _fallback(self, channel: str) -> str | None:
+        """Where the news of a channel that cannot be reached goes."""
+        return fallback_of(channel, self._delivering.fallback, self._delivering.channels)
+
+
+def fallback_of(channel: str, wanted: str, channels: Mapping[str, Channel]) -> str | None:
+    """The channel that tells what `channel` could not: the one that was `wanted`, else the first other one that works."""
+    if wanted and wanted in channels and wanted != channel:
+        return wanted
+    disabled = set(ChannelState.objects.exclude(disabled_at=None).values_list("name", flat=True))
+    return next((name for name in channels if name != channel and name not in disabled), None)

@@ -1,0 +1,75 @@
+"""What comes due by time alone: escalation, repetition, the end of quiet, and episodes of databases that are monitored no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from dbvigil.alert import Alert
+from dbvigil.alerting.plan import Plan
+from dbvigil.alerting.quieting import end_quiet
+from dbvigil.alerting.record import Recorder
+from dbvigil.models import Episode, MonitorProcess, TargetState
+
+
+def sweep(plan: Plan, now: datetime) -> list[Alert]:
+    """One round; the alerts that something happened to. Any number of processes may do it at the same time."""
+    return [
+        *end_quiet(plan.quiet_until, plan, now),
+        *_forget_unmonitored(plan, now),
+        *_steps(plan, now),
+        *_repeats(plan, now),
+    ]
+
+
+def _steps(plan: Plan, now: datetime) -> list[Alert]:
+    due = Episode.objects.filter(resolved_at=None, quiet_since=None, next_step_at__lte=now)
+    return _each(due, plan, now, Recorder.escalate)
+
+
+def _repeats(plan: Plan, now: datetime) -> list[Alert]:
+    due = Episode.objects.filter(resolved_at=None, quiet_since=None, next_repeat_at__lte=now)
+    return _each(due, plan, now, Recorder.repeat)
+
+
+def _each(
+    due: QuerySet[Episode], plan: Plan, now: datetime, what: Callable[[Recorder, str, datetime], None]
+) -> list[Alert]:
+    rows = list(due.values_list("open_key", "database"))
+    waiting = _not_looked_at() if rows else set()
+    rows = [row for row in rows if row[1] not in waiting]
+    if not rows:
+        return []
+    with transaction.atomic():
+        recorder = Recorder(plan, {database for _, database in rows}, now)
+        for key, _ in rows:
+            what(recorder, str(key), now)
+        return recorder.write()
+
+
+def _not_looked_at() -> set[str]:
+    """Databases that their monitor has not evaluated since it started: what the rows say of them may be over."""
+    started = dict(MonitorProcess.objects.values_list("identity", "started_at"))
+    held = TargetState.objects.filter(active=True, holder__in=started).values_list(
+        "alias", "holder", "sampled_at"
+    )
+    return {alias for alias, holder, sampled_at in held if sampled_at is None or sampled_at < started[holder]}
+
+
+def _forget_unmonitored(plan: Plan, now: datetime) -> list[Alert]:
+    gone = TargetState.objects.filter(active=False).values("alias")
+    rows = list(
+        Episode.objects.filter(resolved_at=None, database__in=gone).values_list(
+            "open_key", "database", "value"
+        )
+    )
+    if not rows:
+        return []
+    with transaction.atomic():
+        recorder = Recorder(plan, {database for _, database, _ in rows}, now)
+        for key, _, value in rows:
+            recorder.resolve(str(key), now, value, "the database is monitored no more")
+        return recorder.write()
