@@ -137,7 +137,7 @@ class Deliverer:
             defaults={"started_at": self.started_at, "seen_at": now, "delivered": self._delivered},
         )
         outbox.release_abandoned(now)
-        outbox.sweep_disabled(self._delivering.channels, now, self._delivering.fallback or None)
+        outbox.sweep_disabled(self._delivering.channels, now, self._fallback)
         changed = sweep(self._delivering.plan(now), now)
         if self._also is not None:
             self._also(now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -200,21 +200,30 @@ def give_up(rows: Sequence[Delivery], reason: str, now: datetime, fallback: str 
         )
 
 
-def sweep_disabled(channels: Mapping[str, Channel], now: datetime, fallback: str | None) -> None:
-    """What waits for a channel that was disabled, or that is no longer configured, is given up."""
-    disabled = set(ChannelState.objects.exclude(disabled_at=None).values_list("name", flat=True))
+def sweep_disabled(
+    channels: Mapping[str, Channel], now: datetime, fallback: Callable[[str], str | None]
+) -> None:
+    """What waits for a channel that was disabled, or that is no longer configured, is given up; `fallback(channel)` tells it."""
+    disabled = {
+        row.name
+        for row in ChannelState.objects.exclude(disabled_at=None)
+        if row.name in channels and row.fingerprint == channels[row.name].fingerprint
+    }
     waiting = Delivery.objects.filter(status="pending").filter(
-        Q(channel__in=disabled & set(channels)) | ~Q(channel__in=list(channels))
+        Q(channel__in=disabled) | ~Q(channel__in=list(channels))
     )
+    names = set(waiting.values_list("channel", flat=True))
+    if not names:
+        return
     with transaction.atomic():
-        for name in set(waiting.values_list("channel", flat=True)):
+        for name in names:
             rows = list(waiting.filter(channel=name).select_related("event")[:_MOST_IN_ONE])
             reason = (
                 "the channel is disabled: its receiver wants nothing more"
                 if name in channels
                 else "the channel is no longer configured"
             )
-            give_up(rows, reason, now, fallback if fallback != name and fallback not in disabled else None)
+            give_up(rows, reason, now, fallback(name))
 
 
 def _locked(channel: Channel, now: datetime, burst: float) -> ChannelState:

@@ -73,9 +73,7 @@ class Made:
     created_by: str
 
 
-def suppress(
-    database: str, metric: str, minutes: float, reason: str, user: str, plan: Plan, now: datetime
-) -> Made:
+def suppress(database: str, metric: str, minutes: float, reason: str, user: str, now: datetime) -> Made:
     """Keeps `metric` of `database` (each "" for any) quiet for `minutes`. What was not sent yet is held back."""
     with transaction.atomic():
         trail = Trail()
@@ -118,7 +116,7 @@ def suppress(
     return Made(row.id, database, metric, row.until, user)
 
 
-def end_suppression(number: int, user: str, plan: Plan, now: datetime) -> Made:
+def end_suppression(number: int, user: str, now: datetime) -> Made:
     """Ends a suppression before its time; what still fires and was told to nobody is told at once."""
     with transaction.atomic():
         trail = Trail()
@@ -134,16 +132,18 @@ def end_suppression(number: int, user: str, plan: Plan, now: datetime) -> Made:
     return Made(row.id, row.database, row.metric, row.until, user)
 
 
-def end_quiet(quiet_until: QuietUntil, plan: Plan, now: datetime) -> list[Alert]:
+def end_quiet(plan: Plan, now: datetime) -> list[Alert]:
     """Lets episodes be heard whose suppression has ended, and those whose has been prolonged know its new end."""
     with transaction.atomic():
         due = list(Episode.objects.filter(resolved_at=None).exclude(suppressed_until=None))
-        changed = [row for row in due if quiet_until(row.database, row.metric, now) != row.suppressed_until]
+        changed = [
+            row for row in due if plan.quiet_until(row.database, row.metric, now) != row.suppressed_until
+        ]
         if not changed:
             return []
         recorder = Recorder(plan, {row.database for row in changed}, now)
         for row in changed:
-            recorder.set_quiet(str(row.open_key), quiet_until(row.database, row.metric, now), now)
+            recorder.set_quiet(str(row.open_key), plan.quiet_until(row.database, row.metric, now), now)
         return recorder.write()
 
 

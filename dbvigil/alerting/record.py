@@ -22,6 +22,9 @@ from dbvigil.models import Delivery, Episode
 
 logger = logging.getLogger("dbvigil.alerts")
 
+SAMPLES = "samples"
+"""The origin of an episode that the engine found."""
+
 _BATCH = 400
 _TOLD: Sequence[NoticeType] = ("alert.fired", "alert.severity_changed", "alert.escalated")
 
@@ -100,7 +103,11 @@ class Recorder:
             self._go_on(evaluation, key, item)
         if evaluation.first:
             known = set(active)
-            stray = [row for row in self._open.values() if row.database == evaluation.database]
+            stray = [
+                row
+                for row in self._open.values()
+                if row.database == evaluation.database and row.origin == SAMPLES
+            ]
             for episode in stray:
                 if episode.open_key not in known:
                     self.resolve(
@@ -110,15 +117,19 @@ class Recorder:
                         "it was over when it was looked at again",
                     )
 
-    def fire(self, database: str, transition: Transition, evidence: Mapping[str, Any]) -> None:
-        """An episode that no evaluation found: alerting's own troubles, and what a program raises."""
-        key = _key(database, transition.metric, transition.no_data)
-        self._fire(
-            Evaluated(database, transition.at, Step({}, (), ()), {transition.metric: evidence}),
-            key,
-            transition,
-            None,
-        )
+    def fire(
+        self,
+        database: str,
+        found: Transition,
+        evidence: Mapping[str, Any],
+        actions: Sequence[str],
+        origin: str,
+    ) -> None:
+        """An episode that no evaluation found: alerting's own troubles, and what a program raises. Nothing where it is open."""
+        key = _key(database, found.metric, found.no_data)
+        if key not in self._open:
+            seen = Evaluated(database, found.at, Step({}, (), ()), {found.metric: evidence})
+            self._fire(seen, key, found, None, actions, origin)
 
     def resolve(self, key: str, at: datetime, value: Any, message: str) -> None:
         """Ends an open episode. Whoever was told that it fired is told that it is over, and nobody else."""
@@ -150,7 +161,15 @@ class Recorder:
 
     # one kind of transition each
 
-    def _fire(self, evaluation: Evaluated, key: str, found: Transition, active: Active | None) -> None:
+    def _fire(
+        self,
+        evaluation: Evaluated,
+        key: str,
+        found: Transition,
+        active: Active | None,
+        actions: Sequence[str] = (),
+        origin: str = SAMPLES,
+    ) -> None:
         if key in self._open:
             # The engine's memory was lost, the episode was not: it goes on.
             logger.warning("%s fires and is open already", key.replace("\n", " "))
@@ -163,13 +182,14 @@ class Recorder:
             open_key=key,
             database=evaluation.database,
             metric=found.metric,
+            origin=origin,
             severity=found.severity,
             no_data=found.no_data,
             flapping=found.flapping,
             value=found.value,
             threshold=found.threshold,
             message=found.message,
-            recommendations=list(found.rule.actions) if found.rule else [],
+            recommendations=list(found.rule.actions if found.rule else actions),
             evidence=dict(evaluation.evidence.get(found.metric, {})),
             started_at=at,
             last_seen_at=at,
@@ -367,7 +387,7 @@ def _key(database: str, metric: str, no_data: bool) -> str:
 _FIELDS = [
     field
     for field in Episode._meta.concrete_fields
-    if field.name not in ("id", "database", "metric", "no_data", "started_at", "policy")
+    if field.name not in ("id", "origin", "database", "metric", "no_data", "started_at", "policy")
 ]
 
 

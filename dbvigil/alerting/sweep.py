@@ -18,7 +18,7 @@ from dbvigil.models import Episode, MonitorProcess, TargetState
 def sweep(plan: Plan, now: datetime) -> list[Alert]:
     """One round; the alerts that something happened to. Any number of processes may do it at the same time."""
     return [
-        *end_quiet(plan.quiet_until, plan, now),
+        *end_quiet(plan, now),
         *_forget_unmonitored(plan, now),
         *_steps(plan, now),
         *_repeats(plan, now),

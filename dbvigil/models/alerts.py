@@ -13,6 +13,8 @@ class Episode(models.Model):
     `open_key` is unique while it is open and null afterwards, so that one trouble has one episode. `acknowledgements` counts them:
     a link that was signed under one count is worth nothing under the next.
 
+    `origin` says who found it: "samples" (the engine), "dbvigil" (its watch over itself), or "program" (`send_alert`).
+
     Clocks: `next_step_at` is the next escalation, `next_repeat_at` the next repetition or reminder; both stand while `quiet_since` is
     set, which is while the episode is suppressed (`suppressed_until`) or follows from another (`inhibited_by`). `policy` holds the
     escalation steps as they were when it fired. `told` says whether anybody was sent that it fired.
@@ -22,6 +24,7 @@ class Episode(models.Model):
     open_key = models.CharField(max_length=210, null=True, unique=True)  # noqa: DJ001 - null never equals null
     database = models.CharField(max_length=100)
     metric = models.CharField(max_length=100)
+    origin = models.CharField(max_length=20, default="samples")
     severity = models.CharField(max_length=10)
     no_data = models.BooleanField(default=False)
     flapping = models.BooleanField(default=False)
