@@ -24,7 +24,7 @@ from dbvigil.models import ChannelState, Delivery
 LEASE_SECONDS = 30.0
 """A worker that has not said what became of a message for this long is followed by another; no attempt takes as long."""
 
-_MOST_IN_ONE = 1_000
+_MOST_IN_ONE = 250
 _OPEN = ("pending", "sending")
 
 

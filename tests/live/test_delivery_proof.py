@@ -1,0 +1,239 @@
+"""Nothing is lost: real delivery processes killed by SIGKILL at every step, and a real HTTP sink that kills them.
+
+What is sent is judged by the sink alone: every alert arrives, a message that comes twice has the same id, and nothing is
+over before it fired.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from dbvigil.alerting.outbox import LEASE_SECONDS
+from tests.support.service import Service
+
+ALERTS = 1_000
+WORKERS = 3
+
+RAISE = """
+import sys
+from core.database_alerting import Alert, get_database_alerting
+from datetime import datetime, timezone
+alerting = get_database_alerting()
+for number in range({first}, {last}):
+    now = datetime.now(timezone.utc)
+    alerting.send_alert(Alert(0, f"shop-{{number % 50}}", f"trouble-{{number}}", "critical", "firing", 1.0, 0.5, "it broke", now, now))
+    print(number, flush=True)
+"""
+RESOLVE = """
+from core.database_alerting import get_database_alerting
+alerting = get_database_alerting()
+for alert in reversed(alerting.get_active_alerts()):
+    alerting.resolve_alert(alert.id, "mended")
+"""
+
+
+class Sink:
+    """An HTTP receiver that notes every message in the order it answered, and may do something at a step of one."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, dict[str, Any]]] = []
+        self.requests = 0
+        self.before_answer: Callable[[int], None] | None = None
+        self.after_answer: Callable[[int], None] | None = None
+        self._lock = threading.Lock()
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                with sink._lock:
+                    sink.requests += 1
+                    number = sink.requests
+                    # What has come in whole counts as received, whatever becomes of the answer.
+                    sink.messages.append((self.headers["webhook-id"], body))
+                if sink.before_answer is not None:
+                    sink.before_answer(number)
+                try:
+                    self.send_response(204)
+                    self.send_header("content-length", "0")
+                    self.end_headers()
+                    self.wfile.flush()
+                except OSError:
+                    # The sender was killed while it waited.
+                    return
+                if sink.after_answer is not None:
+                    sink.after_answer(number)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/hook"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def told(self, kind: str) -> Counter[str]:
+        """How many messages of a type told of each metric."""
+        with self._lock:
+            messages = list(self.messages)
+        return Counter(
+            alert["metric"] for _, body in messages if body["type"] == kind for alert in _alerts(body)
+        )
+
+
+def _alerts(body: dict[str, Any]) -> list[dict[str, Any]]:
+    data = body["data"]
+    found: list[dict[str, Any]] = data.get("alerts", [data])
+    return found
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    yield sink
+    sink.close()
+
+
+class Workers:
+    """Delivery processes; one that is killed is followed by a new one."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._running: list[subprocess.Popen[str]] = []
+        self._lock = threading.Lock()
+        self.kills = 0
+        self.closed = False
+        for _ in range(WORKERS):
+            self._start()
+
+    def kill_one(self) -> None:
+        """SIGKILL to the one that is longest at it, and a new one in its place."""
+        with self._lock:
+            if self.closed:
+                return
+            process = self._running.pop(0)
+            process.kill()
+            process.wait()
+            self.kills += 1
+            self._start()
+
+    def _start(self) -> None:
+        self._running.append(self._service.popen(sys.executable, "manage.py", "database_monitor", "deliver"))
+
+    def close(self) -> None:
+        with self._lock:
+            self.closed = True
+            for process in self._running:
+                process.send_signal(signal.SIGTERM)
+            for process in self._running:
+                process.wait(20)
+
+
+def test_a_thousand_alerts_survive_sigkill_at_every_step(service: Service, sink: Sink) -> None:
+    service.extra = {"DB_ALERT_WEBHOOK_URL": sink.url}
+    workers = Workers(service)
+    try:
+        # At these requests the sender is killed with its bytes sent and no answer, or with the answer on its way.
+        sink.before_answer = lambda number: workers.kill_one() if number in (3, 40, 90) else None
+        sink.after_answer = lambda number: workers.kill_one() if number in (10, 60) else None
+        _raise_with_a_kill(service, workers)
+        _kill_at_claims(service, workers)
+        _await(service, lambda: len(sink.told("alert.fired")) >= ALERTS)
+        sink.before_answer = lambda number: (
+            workers.kill_one() if number % 40 == 0 and workers.kills < 20 else None
+        )
+        service.python(RESOLVE)
+        _await(service, lambda: len(sink.told("alert.resolved")) >= ALERTS)
+        _await(service, lambda: not service.rows("SELECT 1 FROM dbvigil_delivery WHERE status <> 'sent'"))
+    finally:
+        workers.close()
+    _judge(sink, workers.kills)
+    verdict = service.manage("database_monitor", "verify-audit")
+    assert verdict.returncode == 0
+    assert workers.kills >= 8
+
+
+def _raise_with_a_kill(service: Service, workers: Workers) -> None:
+    """Raises the alerts; the process that does is killed in the middle, and goes on where it cannot be sure."""
+    first = service.popen(
+        sys.executable, "manage.py", "shell", "--no-imports", "-c", RAISE.format(first=0, last=ALERTS)
+    )
+    assert first.stdout is not None
+    done = 0
+    for line in first.stdout:
+        done = int(line)
+        if done == ALERTS // 3:
+            first.kill()
+            break
+    first.wait()
+    second = service.popen(
+        sys.executable, "manage.py", "shell", "--no-imports", "-c", RAISE.format(first=done, last=ALERTS)
+    )
+    assert second.stdout is not None
+    second.stdout.read()
+    assert second.wait(60) == 0, service.log()
+
+
+def _kill_at_claims(service: Service, workers: Workers) -> None:
+    """Kills a worker that has claimed a message, as soon as one is seen to have."""
+    for _ in range(3):
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            if service.rows("SELECT 1 FROM dbvigil_delivery WHERE status = 'sending' LIMIT 1"):
+                workers.kill_one()
+                break
+            time.sleep(0.001)
+
+
+def _await(service: Service, done: Callable[[], bool]) -> None:
+    service.wait_for(done, 3 * LEASE_SECONDS + 30, "not everything was delivered")
+
+
+def _judge(sink: Sink, kills: int) -> None:
+    fired, resolved = sink.told("alert.fired"), sink.told("alert.resolved")
+    wanted = {f"trouble-{number}" for number in range(ALERTS)}
+    assert set(fired) == wanted, "lost"
+    assert set(resolved) == wanted, "lost"
+    messages = [identity for identity, _ in sink.messages]
+    twice = sum(count - 1 for count in Counter(messages).values())
+    # Three workers with one channel each: what was in flight at a kill is at most three messages.
+    assert twice <= WORKERS * kills
+    by_event: dict[tuple[str, str], set[str]] = {}
+    for identity, body in sink.messages:
+        for alert in _alerts(body):
+            by_event.setdefault((body["type"], alert["metric"]), set()).add(identity)
+    assert all(len(identities) == 1 for identities in by_event.values()), (
+        "a duplicate under another message id"
+    )
+    over: set[str] = set()
+    told: set[str] = set()
+    for _, body in sink.messages:
+        for alert in _alerts(body):
+            if body["type"] == "alert.fired":
+                told.add(alert["metric"])
+            elif body["type"] == "alert.resolved":
+                over.add(alert["metric"])
+                assert alert["metric"] in told, "over before it fired"
+    bodies: dict[str, dict[str, Any]] = {}
+    for identity, body in sink.messages:
+        assert bodies.setdefault(identity, body)["data"] == body["data"], "another message under the same id"
