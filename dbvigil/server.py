@@ -48,6 +48,8 @@ class Server:
         """The server's number for the connection, as in its process list."""
         self.statements = 0
         """Statements sent since the start, those of connecting included."""
+        self.lost = asyncio.Event()
+        """Set when the other side has ended the connection, between two statements too; by nothing done here."""
         self._connect_timeout = target.connect_timeout or connect_timeout
         self._read_timeout = target.read_timeout or read_timeout
         self._trusted = target.allow_public_key or (bool(target.is_local) if trusted is None else trusted)
@@ -87,6 +89,7 @@ class Server:
     async def close(self) -> None:
         """Say goodbye and end the connection, without waiting for a server that does not listen."""
         driver, self._driver = self._driver, None
+        self.lost.clear()
         if driver is None:
             return
         try:
@@ -102,6 +105,7 @@ class Server:
         if self._driver is not None:
             self._driver.close()
             self._driver = None
+        self.lost.clear()
         driver = GuardedConnection(self.target, trusted=self._trusted)
         try:
             async with asyncio.timeout(self._connect_timeout):
@@ -119,8 +123,14 @@ class Server:
                 raise faults.connecting(error, self.target, encrypted=driver.encrypted) from None
             raise
         self._driver, self.info = driver, info
+        driver.when_ended(lambda: self._ended(driver))
         self.connection, self.connection_id = secrets.token_hex(8), driver.thread_id()
         return driver
+
+    def _ended(self, driver: GuardedConnection) -> None:
+        # What was closed here is marked so, or already let go.
+        if driver is self._driver and driver.connected:
+            self.lost.set()
 
     async def _settle(self, driver: GuardedConnection, info: ServerInfo) -> None:
         assignments = session.settings(info, self._read_timeout * _SERVER_SIDE_SHARE)

@@ -49,6 +49,11 @@ _NO_CONNECTION = (ServerUnreachable, AccessDenied, InsecureConnection, TooManyCo
 _LEAST = 0.05
 _ENOUGH_TO_CONNECT = 0.5
 
+# A proxy that reloads or a listen queue that was full for a moment refuses at once. What took longer than `_AT_ONCE` was silence, of
+# which another attempt would tell no more.
+_AT_ONCE = 0.5
+_SECOND_LOOK_AFTER = 0.05
+
 
 def boot_clock() -> str:
     """Names this host's boot: two readings of `monotonic` under the same name can be differenced."""
@@ -110,6 +115,11 @@ class Sampler:
         self._collectors = tuple(collectors)
         self._plans = {collector.name: _Plan() for collector in collectors}
 
+    @property
+    def lost(self) -> asyncio.Event:
+        """Set when the server's side has ended the connection that is held between samples; the next sample clears it."""
+        return self.server.lost
+
     async def snapshot(
         self, now: datetime, monotonic: float, full: bool = False, limit: float = 10.0
     ) -> Snapshot:
@@ -153,12 +163,23 @@ class Sampler:
         """A new connection within the visit's time; what was switched off gets another chance on it."""
         try:
             async with asyncio.timeout(visit.remaining()):
-                await self.server.connect()
+                await self._connect_or_look_again()
         except TimeoutError:
             raise self._silent() from None
         for plan in self._plans.values():
             if plan.failure is not None and plan.failure.permanent:
                 plan.due = 0.0
+
+    async def _connect_or_look_again(self) -> None:
+        """A new connection. One that is refused is tried once more, so that a blip is not called a fall."""
+        began = time.perf_counter()
+        try:
+            await self.server.connect()
+        except ServerUnreachable:
+            if time.perf_counter() - began > _AT_ONCE:
+                raise
+            await asyncio.sleep(_SECOND_LOOK_AFTER)
+            await self.server.connect()
 
     async def _visit(self, collector: Collector, visit: _Visit, full: bool) -> None:
         """Runs `collector` if it is due, and keeps its reading or its failure."""

@@ -7,6 +7,7 @@ to the server's OK is replaced as a whole rather than patched: a way in that a l
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from asyncmy import connection as driver
@@ -77,6 +78,13 @@ class GuardedConnection(_Connection):  # type: ignore[misc]
         if self._transport is not None:
             self._transport.abort()
         super().close()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Calls `call` once when the connection has ended, whoever ended it.
+
+        The event loop reads the socket of an idle connection anyway, so it costs nothing to wait.
+        """
+        self._proto._closed_waiter.add_done_callback(lambda _: call())
 
     def shrink(self) -> None:
         """Give back the memory that a large answer left behind."""

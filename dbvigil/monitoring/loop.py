@@ -42,6 +42,10 @@ _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
 _MOST_FOR_ONE_SAMPLE = 10.0
 _FIRST_RATES_AFTER = 2.0
+# That a server is back should not wait a whole interval either.
+_LOOK_AGAIN_AFTER = 5.0
+# A server or a proxy that goes on ending its connections is not stormed.
+_HEED_A_LOSS_EVERY = 1.0
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class _Watch:
     asked: int | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     collect: bool = False
+    heed_loss_from: float = 0.0
     task: asyncio.Task[None] | None = None
 
 
@@ -245,7 +250,7 @@ class MonitorLoop:
         slot = loop.time() + delay
         try:
             while True:
-                slot = await self._until(watch, slot)
+                slot = await self._until(watch, slot, sampler.lost)
                 watch.collect = False
                 metrics, snapshot = await self._sample(watch, sampler, previous, earlier)
                 _log_change(earlier, metrics)
@@ -257,6 +262,8 @@ class MonitorLoop:
                 if snapshot is not None and first:
                     # Nobody wants to wait a whole interval for the first rates.
                     slot, first = min(slot, loop.time() + _FIRST_RATES_AFTER), False
+                if metrics.up is False:
+                    slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
         finally:
             await sampler.close()
 
@@ -271,8 +278,8 @@ class MonitorLoop:
             )
             return None, None
 
-    async def _until(self, watch: _Watch, slot: float) -> float:
-        """Returns when `slot` has come or a sample is asked for.
+    async def _until(self, watch: _Watch, slot: float, lost: asyncio.Event) -> float:
+        """Returns when `slot` has come, a sample is asked for, or the server has ended the connection.
 
         The slot, which a change of the interval has moved.
         """
@@ -281,14 +288,15 @@ class MonitorLoop:
         while not watch.collect:
             if self._interval != interval:
                 slot, interval = slot - interval + self._interval, self._interval
+            if lost.is_set():
+                slot = min(slot, max(loop.time(), watch.heed_loss_from))
             wait = slot - loop.time()
             if wait <= 0:
                 break
             watch.wake.clear()
-            try:
-                await asyncio.wait_for(watch.wake.wait(), wait)
-            except TimeoutError:
-                break
+            await _any_of([watch.wake] if lost.is_set() else [watch.wake, lost], wait)
+        if lost.is_set():
+            watch.heed_loss_from = loop.time() + _HEED_A_LOSS_EVERY
         return slot
 
     async def _sample(
@@ -337,6 +345,16 @@ class MonitorLoop:
                 len(self._store),
                 error or "no answer from the database",
             )
+
+
+async def _any_of(events: list[asyncio.Event], seconds: float) -> None:
+    """Returns when one of `events` is set or `seconds` have passed."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def _log_change(before: DatabaseMetrics | None, after: DatabaseMetrics) -> None:

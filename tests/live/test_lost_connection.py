@@ -1,0 +1,196 @@
+"""A server that goes away is noticed when it goes: its end of the idle connection tells, whatever the interval."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from dbvigil.sandbox import Certificates, PrivateServer
+from dbvigil.server import Server
+from dbvigil.targets import Target, parse_url
+from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers, monitoring_url
+from tests.support.service import Service
+
+# Alone it takes a fifth of this; the bound is for a test machine that is busy with other things.
+AT_ONCE = 0.5
+NOT_SOON = "30"
+
+
+def is_up(service: Service) -> bool | None:
+    up = service.metrics("shop").get("up")
+    assert up is None or isinstance(up, bool)
+    return up
+
+
+def watch(service: Service, server: PrivateServer, interval: str) -> None:
+    """A monitor that has taken its first two samples, so that nothing is due before the interval is over."""
+    service.targets = {"shop": monitoring_url(server)}
+    service.start_monitor("--interval", interval)
+    service.wait_for(lambda: service.samples("shop") == 2)
+    assert is_up(service) is True
+
+
+def sessions(server: PrivateServer) -> list[int]:
+    rows = server.execute(
+        "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = %s", MONITORING_USER
+    )
+    return [row["id"] for row in rows]
+
+
+# -- the monitor
+
+
+def test_a_killed_server_is_down_at_once(
+    service: Service, private_server: PrivateServers, release: str
+) -> None:
+    server = private_server(release)
+    watch(service, server, NOT_SOON)
+    server.kill()
+    took = service.wait_for(lambda: is_up(service) is False, 5, "the killed server is not down")
+    print(f"{release}: {took * 1000:.0f} ms from SIGKILL to the row that says down")
+    assert took < AT_ONCE
+    assert "refused" in service.metrics("shop")["error"]
+
+
+def test_a_server_that_comes_back_is_up_long_before_the_interval_is_over(
+    service: Service, private_server: PrivateServers, release: str
+) -> None:
+    server = private_server(release)
+    watch(service, server, NOT_SOON)
+    server.stop()
+    service.wait_for(lambda: is_up(service) is False, 5, "the stopped server is not down")
+    server.start()
+    took = service.wait_for(lambda: is_up(service) is True, 8, "the started server is not up")
+    print(f"{release}: {took:.1f} s from its start to up")
+    assert took < 6.5
+
+
+def test_a_server_that_is_down_is_tried_every_few_seconds_and_no_oftener(
+    service: Service, private_server: PrivateServers
+) -> None:
+    server = private_server("mariadb-10.11")
+    watch(service, server, NOT_SOON)
+    server.kill()
+    service.wait_for(lambda: service.samples("shop") == 3, 5)
+    took = service.wait_for(lambda: service.samples("shop") == 4, 8, "it is not tried again")
+    assert 4 < took < 6.5
+
+
+def test_a_killed_session_is_no_fall(service: Service, private_server: PrivateServers, release: str) -> None:
+    server = private_server(release)
+    watch(service, server, NOT_SOON)
+    (before,) = sessions(server)
+    server.execute(f"KILL {before}")
+    service.wait_for(lambda: service.samples("shop") == 3, 5, "the lost session is not noticed")
+    assert is_up(service) is True
+    (after,) = sessions(server)
+    assert after != before
+    assert " is down" not in service.log()
+
+
+def test_sessions_that_are_killed_one_after_another_do_not_make_a_storm(
+    service: Service, private_server: PrivateServers
+) -> None:
+    server = private_server("mariadb-10.11")
+    watch(service, server, NOT_SOON)
+    ends = time.monotonic() + 3.5
+    while time.monotonic() < ends:
+        for session in sessions(server):
+            server.execute(f"KILL {session}")
+    assert 2 <= service.samples("shop") - 2 <= 5
+    assert is_up(service) is True
+
+
+def test_a_hung_server_is_down_within_the_limit_of_a_sample(
+    service: Service, private_server: PrivateServers, release: str
+) -> None:
+    server = private_server(release)
+    watch(service, server, "2")
+    server.pause()
+    # The next slot may be a whole interval away, and a sample may take nine tenths of one.
+    took = service.wait_for(lambda: is_up(service) is False, 8, "the hung server is not down")
+    print(f"{release}: {took:.1f} s from SIGSTOP to the row that says down")
+    assert took < 2 + 1.8 + 1
+    server.resume()
+    service.wait_for(lambda: is_up(service) is True, 8, "the server that goes on is not up")
+
+
+# -- the connection alone
+
+
+async def lost_within(server: Server, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(server.lost.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_every_kind_of_line_tells_of_its_end(
+    private_server: PrivateServers, tmp_path: Path, release: str
+) -> None:
+    own = private_server(release, tls=Certificates.create(tmp_path / "tls"))
+    lines = [Server(line(own, way)) for way in ("tcp", "tls", "socket")]
+
+    def kill_sessions() -> None:
+        for server in lines:
+            own.execute(f"KILL {server.connection_id}")
+
+    for end in (kill_sessions, own.stop, own.kill):
+        if not own.running:
+            await asyncio.to_thread(own.start)
+        for server in lines:
+            await server.connect()
+            assert not server.lost.is_set()
+        assert [await encrypted(server) for server in lines] == [False, True, False]
+        await asyncio.to_thread(end)
+        assert [await lost_within(server, 2) for server in lines] == [True, True, True]
+        assert [server.connected for server in lines] == [False, False, False]
+    for server in lines:
+        await server.close()
+        assert not server.lost.is_set()
+
+
+@pytest.mark.parametrize("way", ["tcp", "tls", "socket"])
+async def test_what_is_closed_here_is_not_lost(any_server: PrivateServer, way: str) -> None:
+    server = Server(line(any_server, way))
+    await server.connect()
+    await server.close()
+    assert not await lost_within(server, 0.1)
+    await server.connect()
+    await server.connect()
+    assert not await lost_within(server, 0.1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await server.rows("SELECT SLEEP(2)")
+    assert not await lost_within(server, 0.1)
+    await server.close()
+
+
+async def test_waiting_for_the_end_sends_nothing(any_server: PrivateServer) -> None:
+    server = Server(line(any_server, "tcp"))
+    await server.connect()
+    before = server.statements
+    assert not await lost_within(server, 0.3)
+    assert server.statements == before
+    assert server.connected
+    await server.close()
+
+
+def line(server: PrivateServer, way: str) -> Target:
+    match way:
+        case "socket":
+            query = {"socket": str(server.socket)}
+        case "tls":
+            query = {"ssl-mode": "preferred"}
+        case _:
+            query = {"ssl-mode": "disabled"}
+    return parse_url("shop", server.url(MONITORING_USER, MONITORING_PASSWORD, **query))
+
+
+async def encrypted(server: Server) -> bool:
+    rows = await server.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+    return bool(rows[0]["Value"])
