@@ -1,0 +1,18 @@
+"""Alerting: what the engine finds becomes rows, messages, and a record of who did what.
+
+service.py    DatabaseAlerting: what users call, from any process
+record.py     transitions → episodes, audit events and orders, in one transaction
+audit.py      the trail of events, numbered and chained by hash
+outbox.py     what is to be sent: claimed under a lease, settled, retried, given up
+delivery.py   the threads that deliver, one a channel
+sweep.py      what comes due by time alone: escalation, repetition, the end of quiet
+quieting.py   acknowledging and suppressing
+selfwatch.py  the watch over the monitor, the delivery and the channels themselves; the heartbeat
+bodies.py     rows as alerts
+links.py      addresses in messages
+plan.py       who is told and when
+"""
+
+from dbvigil.alerting.service import DatabaseAlerting, get_database_alerting
+
+__all__ = ["DatabaseAlerting", "get_database_alerting"]

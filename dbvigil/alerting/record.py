@@ -396,7 +396,7 @@ def _update(episodes: Sequence[Episode]) -> None:
     if not episodes:
         return
     quote = connection.ops.quote_name
-    assignments = ", ".join(f"{quote(field.column)} = %s" for field in _FIELDS)
+    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in _FIELDS)
     statement = f"UPDATE {quote(Episode._meta.db_table)} SET {assignments} WHERE {quote('id')} = %s"  # noqa: S608
     rows = [
         [*(field.get_db_prep_save(field.pre_save(row, False), connection) for field in _FIELDS), row.id]

@@ -11,16 +11,24 @@ A house task that fails says so once and tries again; a target's task that fails
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
 from dbvigil import conf
+from dbvigil.alert import Alert
+from dbvigil.alerting import DatabaseAlerting
+from dbvigil.alerting.record import Evaluated
+from dbvigil.alerts import engine
+from dbvigil.alerts.engine import RuleState
+from dbvigil.alerts.rules import Rule, for_database
 from dbvigil.analysis import rates
 from dbvigil.analysis.health import assess
 from dbvigil.collectors.runner import Sampler, boot_clock, monotonic
@@ -64,14 +72,23 @@ class _Watch:
 class MonitorLoop:
     """Samples every target whose lease it holds until it is told to stop.
 
-    `run` blocks; the rest may be called from any thread.
+    `run` blocks; the rest may be called from any thread. `on_alerts` is told of alerts that changed, once that is written; it
+    is called in the thread that writes, and has to be quick.
     """
 
-    def __init__(self, history: History) -> None:
+    def __init__(
+        self,
+        history: History,
+        alerting: DatabaseAlerting,
+        on_alerts: Callable[[Sequence[Alert]], None] | None = None,
+    ) -> None:
         self.started_at = datetime.now(UTC)
         self.identity = f"{socket.gethostname()}:{os.getpid()}:{self.started_at.timestamp():.3f}"
         self._history = history
-        self._store = store.Store(self.identity, history)
+        self._store = store.Store(self.identity, history, alerting)
+        self._on_alerts = on_alerts
+        self._rules: dict[str, tuple[Rule, ...]] = {}
+        self._news = asyncio.Event()
         self._leases = Leases(self.identity, self.started_at)
         self._clock = boot_clock()
         self._watches: dict[str, _Watch] = {}
@@ -125,6 +142,7 @@ class MonitorLoop:
         self._configuration = conf.load()
         self._interval = self._obeyed.interval or self._configuration.interval
         self._thresholds = await self._database.call(Thresholds, self._configuration.thresholds)
+        self._rules = {}
 
     # house tasks
 
@@ -188,15 +206,25 @@ class MonitorLoop:
 
     async def _write(self) -> None:
         while True:
-            await asyncio.sleep(_WRITE_EVERY)
+            with contextlib.suppress(TimeoutError):
+                # An alert does not wait for the next round.
+                await asyncio.wait_for(self._news.wait(), _WRITE_EVERY)
+            self._news.clear()
             if len(self._store) and not await self._step("write its samples", self._flush):
                 await asyncio.sleep(1)
 
     async def _flush(self) -> None:
-        lost = await self._database.call(self._store.flush)
-        if lost:
-            logger.warning("another monitor has taken over %s", ", ".join(sorted(lost)))
-            await self._end_watches([alias for alias in lost if alias in self._watches])
+        flushed = await self._database.call(self._flush_and_tell)
+        if flushed.lost:
+            logger.warning("another monitor has taken over %s", ", ".join(sorted(flushed.lost)))
+            await self._end_watches([alias for alias in flushed.lost if alias in self._watches])
+
+    def _flush_and_tell(self) -> store.Flushed:
+        """In the thread of the database: nobody is told of what is not committed."""
+        flushed = self._store.flush()
+        if flushed.alerts and self._on_alerts is not None:
+            self._on_alerts(flushed.alerts)
+        return flushed
 
     async def _tidy(self) -> None:
         while True:
@@ -243,7 +271,9 @@ class MonitorLoop:
     async def _watch(self, watch: _Watch, delay: float) -> None:
         """Samples one target on its schedule, forever. `delay` spreads the first samples of many targets."""
         alias = watch.target.alias
-        previous, earlier = await self._recall(alias)
+        remembered = await self._recall(alias)
+        previous, earlier = remembered.snapshot, remembered.metrics
+        states, first_look = _states(remembered.alert_states), True
         sampler = Sampler(watch.target, clock=self._clock)
         first = previous is None
         loop = asyncio.get_running_loop()
@@ -255,7 +285,16 @@ class MonitorLoop:
                 metrics, snapshot = await self._sample(watch, sampler, previous, earlier)
                 _log_change(earlier, metrics)
                 previous, earlier = snapshot or previous, metrics
-                self._store.put(store.Result(watch.token, metrics), snapshot)
+                found = engine.step(self._rules_of(alias), metrics, states, metrics.timestamp)
+                evaluated = Evaluated(
+                    alias, metrics.timestamp, found, first=first_look and metrics.up is not None
+                )
+                first_look = first_look and metrics.up is None
+                changed = None if found.states == states else _stored(found.states)
+                states = found.states
+                self._store.put(store.Result(watch.token, metrics, evaluated, changed), snapshot)
+                if found.transitions:
+                    self._news.set()
                 behind = loop.time() - slot
                 if behind >= 0:
                     slot += (behind // self._interval + 1) * self._interval
@@ -267,7 +306,13 @@ class MonitorLoop:
         finally:
             await sampler.close()
 
-    async def _recall(self, alias: str) -> tuple[Snapshot | None, DatabaseMetrics | None]:
+    def _rules_of(self, alias: str) -> tuple[Rule, ...]:
+        """The rules of one database under the thresholds that hold now."""
+        if alias not in self._rules:
+            self._rules[alias] = for_database(self._thresholds.of(alias), self._configuration.alerts.rules)
+        return self._rules[alias]
+
+    async def _recall(self, alias: str) -> store.Remembered:
         try:
             return await self._database.call(store.load, alias)
         except (DatabaseError, InterfaceError) as error:
@@ -276,7 +321,7 @@ class MonitorLoop:
                 alias,
                 error,
             )
-            return None, None
+            return store.Remembered()
 
     async def _until(self, watch: _Watch, slot: float, lost: asyncio.Event) -> float:
         """Returns when `slot` has come, a sample is asked for, or the server has ended the connection.
@@ -337,7 +382,7 @@ class MonitorLoop:
         try:
             async with asyncio.timeout(5):
                 while len(self._store):
-                    await self._database.call(self._store.flush)
+                    await self._database.call(self._flush_and_tell)
                 await self._database.call(self._leases.release)
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             logger.error(
@@ -355,6 +400,19 @@ async def _any_of(events: list[asyncio.Event], seconds: float) -> None:
     finally:
         for one in waiting:
             one.cancel()
+
+
+def _states(stored: Mapping[str, Any]) -> Mapping[str, RuleState]:
+    """What the engine remembers of one target; what another version of dbvigil wrote and this one cannot read starts afresh."""
+    try:
+        return {name: RuleState.from_dict(state) for name, state in stored.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        logger.warning("what the alert engine remembers cannot be read, it starts afresh: %s", error)
+        return {}
+
+
+def _stored(states: Mapping[str, RuleState]) -> dict[str, Any]:
+    return {name: state.to_dict() for name, state in states.items()}
 
 
 def _log_change(before: DatabaseMetrics | None, after: DatabaseMetrics) -> None:

@@ -17,6 +17,9 @@ from typing import Any
 from django.db import close_old_connections
 
 from dbvigil import conf
+from dbvigil.alert import Alert
+from dbvigil.alerting import get_database_alerting
+from dbvigil.alerting.delivery import Deliverer
 from dbvigil.errors import ConfigurationError, MonitorError, UnknownDatabase
 from dbvigil.history.base import History
 from dbvigil.history.django_db import DjangoHistory
@@ -30,6 +33,9 @@ logger = logging.getLogger("dbvigil.monitor")
 
 _POLL = 0.05
 _COLLECT_TIMEOUT = 20.0
+_DELIVER_TIMEOUT = 5.0
+
+AlertCallback = Callable[[Alert], None]
 
 
 class DatabaseMonitor:
@@ -42,6 +48,8 @@ class DatabaseMonitor:
         self._lock = threading.Lock()
         self._loop: MonitorLoop | None = None
         self._thread: threading.Thread | None = None
+        self._deliverer: Deliverer | None = None
+        self._callbacks: list[AlertCallback] = [get_database_alerting().send_alert]
 
     # running
 
@@ -60,7 +68,9 @@ class DatabaseMonitor:
                 return
             if not standby and self.is_running:
                 return
-            loop = MonitorLoop(self._history())
+            loop = MonitorLoop(self._history(), get_database_alerting(), self._tell)
+            self._deliverer = get_database_alerting().deliverer(self._tell)
+            self._deliverer.start()
             self._loop = loop
             self._thread = threading.Thread(target=loop.run, name="dbvigil-monitor", daemon=True)
             self._thread.start()
@@ -88,6 +98,8 @@ class DatabaseMonitor:
         if loop is not None and thread is not None:
             loop.request_stop()
             thread.join(timeout)
+        if self._deliverer is not None:
+            self._deliverer.stop(_DELIVER_TIMEOUT)
 
     def restart(self) -> None:
         """Every monitor drops its connections, reads its settings again and goes on.
@@ -103,6 +115,25 @@ class DatabaseMonitor:
     def runs_here(self) -> bool:
         """Whether this process runs a monitor, sampling or standing by."""
         return self._thread is not None and self._thread.is_alive()
+
+    # alerts
+
+    def add_alert_callback(self, callback: AlertCallback) -> None:
+        """`callback(alert)` is called with every alert that changes, in the process whose monitor found it, once that is on record.
+
+        One that fails is logged and hinders nobody; it has to be quick. Alerting's own `send_alert` is there from the start; adding
+        one twice is harmless.
+        """
+        if callback not in self._callbacks:
+            self._callbacks.append(callback)
+
+    def _tell(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            for callback in tuple(self._callbacks):
+                try:
+                    callback(alert)
+                except Exception:
+                    logger.exception("an alert callback failed")
 
     # sampling
 
@@ -136,7 +167,7 @@ class DatabaseMonitor:
             control.ask_collect(databases)
             self._await_samples(databases, before, asked_at)
         elif databases:
-            loop = MonitorLoop(self._history())
+            loop = MonitorLoop(self._history(), get_database_alerting(), self._tell)
             thread = threading.Thread(target=loop.run, name="dbvigil-collect", daemon=True)
             thread.start()
             try:
@@ -144,6 +175,7 @@ class DatabaseMonitor:
             finally:
                 loop.request_stop()
                 thread.join()
+            get_database_alerting().deliverer().drain()
         figures = state.overview(conf.load()).metrics
         return {alias: figures[alias] for alias in databases}
 
@@ -225,6 +257,7 @@ class DatabaseMonitor:
         history, now = self._history(), datetime.now(UTC)
         return {
             **state.dashboard(overview),
+            "alerts": [alert.to_dict() for alert in get_database_alerting().get_active_alerts()],
             "trends": {alias: past.trends(history, alias, now) for alias in overview.metrics},
         }
 
@@ -271,7 +304,11 @@ class DatabaseMonitor:
         override = control.read().interval
         if override is not None:
             shown["DB_MONITORING_INTERVAL"] = {"value": override, "source": "stored"}
-        return {"settings": shown, "thresholds": Thresholds(configuration.thresholds).rows(), "channels": []}
+        return {
+            "settings": shown,
+            "thresholds": Thresholds(configuration.thresholds).rows(),
+            "channels": get_database_alerting().shown_channels(),
+        }
 
     # within
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
+from dbvigil.alerting import DatabaseAlerting
 from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import Sample, TargetState
 from dbvigil.monitoring import store
-from dbvigil.monitoring.store import Result, Store
+from dbvigil.monitoring.store import Remembered, Result, Store
 from dbvigil.types import DatabaseMetrics, ServerInfo, Snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,19 +44,17 @@ def snapshot(second: int) -> Snapshot:
 def held() -> Store:
     """A store of monitor "a", which holds `shop` under token 7."""
     TargetState.objects.create(alias="shop", holder="a", token=7)
-    return Store("a", DjangoHistory())
+    return Store("a", DjangoHistory(), DatabaseAlerting())
 
 
 def test_newest_state_and_history_are_written_together(held: Store) -> None:
     for second in (1, 2, 3):
         held.put(Result(7, sample(second)), snapshot(second))
-    assert held.flush() == set()
+    assert held.flush().lost == set()
     assert len(held) == 0
     assert TargetState.objects.get().samples == 3
     assert Sample.objects.count() == 3
-    found, metrics = store.load("shop")
-    assert found == snapshot(3)
-    assert metrics == sample(3)
+    assert store.load("shop") == Remembered(snapshot(3), sample(3))
 
 
 def test_a_server_that_is_down_keeps_its_last_counters(held: Store) -> None:
@@ -63,20 +62,17 @@ def test_a_server_that_is_down_keeps_its_last_counters(held: Store) -> None:
     held.flush()
     held.put(Result(7, sample(2)), None)
     held.flush()
-    found, metrics = store.load("shop")
-    assert found == snapshot(1)
-    assert metrics is not None
-    assert metrics.connections == 2
+    assert store.load("shop") == Remembered(snapshot(1), sample(2))
 
 
 def test_nothing_is_written_under_a_token_that_is_not_the_newest(held: Store) -> None:
     held.put(Result(6, sample(1)), snapshot(1))
-    assert held.flush() == {"shop"}
+    assert held.flush().lost == {"shop"}
     assert Sample.objects.count() == 0
     assert TargetState.objects.get().metrics is None
     TargetState.objects.update(holder="b")
     held.put(Result(7, sample(2)), None)
-    assert held.flush() == {"shop"}
+    assert held.flush().lost == {"shop"}
     assert Sample.objects.count() == 0
 
 
@@ -94,7 +90,7 @@ class FailingHistory(DjangoHistory):
 def test_what_could_not_be_committed_waits_and_is_written_once() -> None:
     TargetState.objects.create(alias="shop", holder="a", token=7)
     history = FailingHistory()
-    waiting = Store("a", history)
+    waiting = Store("a", history, DatabaseAlerting())
     waiting.put(Result(7, sample(1)), snapshot(1))
     with pytest.raises(DatabaseError):
         waiting.flush()
@@ -103,7 +99,7 @@ def test_what_could_not_be_committed_waits_and_is_written_once() -> None:
     history.failing = False
     waiting.flush()
     assert (len(waiting), Sample.objects.count(), TargetState.objects.get().samples) == (0, 2, 2)
-    assert store.load("shop")[0] == snapshot(1)
+    assert store.load("shop").snapshot == snapshot(1)
 
 
 def test_a_full_queue_gives_up_its_oldest_and_says_so(
@@ -115,7 +111,7 @@ def test_a_full_queue_gives_up_its_oldest_and_says_so(
     assert (len(held), held.dropped) == (3, 2)
     assert "samples lost" in caplog.text
     held.flush()
-    assert store.load("shop")[1] == sample(4)
+    assert store.load("shop").metrics == sample(4)
 
 
 @pytest.mark.parametrize("stored", [b"", b"no zlib", store.pack_snapshot(snapshot(1))[:-3]])

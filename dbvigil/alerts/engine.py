@@ -1,0 +1,378 @@
+"""The alert engine: what one evaluation of one database changes. Pure; time is what it is given.
+
+A rule is inactive, then pending from its first breach on, and fires once the breach has held. It goes on firing until the value has stepped
+back behind the leave level, and has stayed there. Warning and critical are two levels of one rule and of one episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from dbvigil.alert import Severity
+from dbvigil.alerts import messages
+from dbvigil.alerts.flapping import NOTHING_YET, Outcomes
+from dbvigil.alerts.rules import DOWN, REPLICATION_RUNNING, Rule
+from dbvigil.types import DatabaseMetrics, Json
+
+NO_DATA = ":no_data"
+NO_DATA_HOLD = timedelta(minutes=2)
+"""A reading that fails for a moment is nobody's trouble."""
+
+LONGEST_GAP = timedelta(hours=1)
+"""A breach that was pending before a longer pause starts afresh: nobody knows what was in between."""
+
+UNMEASURED_KEEP = timedelta(minutes=10)
+"""An episode whose metric has no value any more, with nothing wrong about it (no statement ran), ends after this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """All that the engine remembers of one rule on one database.
+
+    `warning_since` and `critical_since`: since when the value is beyond that level without a break; `clear_since`: since when it is
+    behind the leave level of what is firing. `paused`: the evaluations since `evaluated_at` could not judge it, and its clocks stand.
+    """
+
+    evaluated_at: datetime
+    severity: Severity | None = None
+    warning_since: datetime | None = None
+    critical_since: datetime | None = None
+    clear_since: datetime | None = None
+    paused: bool = False
+    flapping: bool = False
+    outcomes: Outcomes = NOTHING_YET
+    value: Json = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to remember."""
+        return (
+            self.severity is None
+            and self.warning_since is None
+            and self.critical_since is None
+            and not self.outcomes.changes
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, defaults left out; `from_dict` is its inverse."""
+        body: dict[str, Any] = {"evaluated_at": self.evaluated_at.isoformat()}
+        for name in ("warning_since", "critical_since", "clear_since"):
+            moment = getattr(self, name)
+            if moment is not None:
+                body[name] = moment.isoformat()
+        for name in ("severity", "paused", "flapping", "value"):
+            value = getattr(self, name)
+            if value is not None and value is not False:
+                body[name] = value
+        if self.outcomes.count:
+            body["outcomes"] = [self.outcomes.bits, self.outcomes.count]
+        return body
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RuleState:
+        moments: dict[str, Any] = {
+            name: datetime.fromisoformat(data[name])
+            for name in ("evaluated_at", "warning_since", "critical_since", "clear_since")
+            if name in data
+        }
+        rest = {name: data[name] for name in ("severity", "paused", "flapping", "value") if name in data}
+        return cls(**moments, **rest, outcomes=Outcomes(*data.get("outcomes", (0, 0))))
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Something that changed. `threshold` is the level that was passed, `value` the reading at that moment."""
+
+    kind: Literal["fired", "severity_changed", "flapping", "resolved"]
+    rule: Rule | None
+    metric: str
+    severity: Severity
+    previous: Severity | None
+    value: Json
+    threshold: float | None
+    at: datetime
+    message: str
+    no_data: bool = False
+    flapping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A rule that is firing after the step; `inhibited_by` names the trouble that it follows from, empty where it stands for itself."""
+
+    metric: str
+    severity: Severity
+    value: Json
+    threshold: float | None
+    message: str
+    no_data: bool = False
+    flapping: bool = False
+    inhibited_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one evaluation gives: the states to remember, what changed, and what is firing now."""
+
+    states: Mapping[str, RuleState]
+    transitions: tuple[Transition, ...]
+    active: tuple[Active, ...]
+
+
+def step(
+    rules: Iterable[Rule], metrics: DatabaseMetrics, states: Mapping[str, RuleState], now: datetime
+) -> Step:
+    """Evaluates `rules` on one sample. Where it is unknown whether the server is up, nothing is judged and nothing changes."""
+    known = tuple(rules)
+    if metrics.up is None:
+        return Step(states, (), _active(known, metrics, states))
+    kept: dict[str, RuleState] = {}
+    found: list[Transition] = []
+    for rule in known:
+        state = states.get(rule.id)
+        if metrics.up is False and rule.id != DOWN:
+            # Down says all there is to say; whatever else was wrong is still as it was.
+            for key in (rule.id, rule.id + NO_DATA):
+                if key in states:
+                    kept[key] = replace(states[key], paused=True)
+            continue
+        value = rule.read(metrics)
+        if value is None:
+            _unread(rule, metrics, states, now, kept, found)
+            continue
+        if rule.id + NO_DATA in states:
+            _readable(rule, value, states[rule.id + NO_DATA], now, found)
+        if state is None:
+            if not rule.breached(value):
+                continue
+            state = RuleState(now)
+        after, transition = _judge(rule, value, _resumed(state, now), now)
+        if transition is not None:
+            found.append(transition)
+        if not after.idle:
+            kept[rule.id] = after
+    found += _gone({rule.id for rule in known}, states, now)
+    return Step(kept, tuple(found), _active(known, metrics, kept))
+
+
+def _judge(rule: Rule, value: Json, state: RuleState, now: datetime) -> tuple[RuleState, Transition | None]:
+    """One rule with a reading: its state afterwards, and what changed."""
+    critical = rule.reaches(value, rule.critical)
+    warning = critical or rule.reaches(value, rule.warning)
+    state = replace(
+        state,
+        evaluated_at=now,
+        value=value,
+        outcomes=state.outcomes.then(warning),
+        warning_since=(state.warning_since or now) if warning else None,
+        critical_since=(state.critical_since or now) if critical else None,
+    )
+    due: Severity | None = None
+    if state.critical_since is not None and now - state.critical_since >= timedelta(
+        seconds=rule.critical_after
+    ):
+        due = "critical"
+    elif rule.warning is not None and state.warning_since is not None:
+        due = "warning" if now - state.warning_since >= timedelta(seconds=rule.hold) else None
+    if state.severity is None:
+        if due is None:
+            return state, None
+        state = replace(state, severity=due, clear_since=None, flapping=state.outcomes.unsteady)
+        return state, _transition("fired", rule, state, due, None, now)
+    if due == "critical" and state.severity == "warning":
+        state = replace(state, severity="critical", clear_since=None)
+        return state, _transition("severity_changed", rule, state, "critical", "warning", now)
+    return _step_back(rule, value, state, now)
+
+
+def _step_back(
+    rule: Rule, value: Json, state: RuleState, now: datetime
+) -> tuple[RuleState, Transition | None]:
+    """A rule that fires: whether it becomes unsteady, less grave, or is over."""
+    severity = state.severity
+    assert severity is not None  # noqa: S101 - for the type checker; the caller has looked
+    if not state.flapping and state.outcomes.unsteady:
+        state = replace(state, flapping=True, clear_since=None)
+        return state, _transition("flapping", rule, state, severity, severity, now)
+    if state.flapping and not state.outcomes.changes:
+        state = replace(state, flapping=False)
+    if state.flapping or rule.holds(value, severity):
+        return replace(state, clear_since=None), None
+    state = replace(state, clear_since=state.clear_since or now)
+    if now - (state.clear_since or now) < timedelta(seconds=rule.keep):
+        return state, None
+    if severity == "critical" and rule.warning is not None and rule.holds(value, "warning"):
+        state = replace(state, severity="warning", clear_since=None)
+        return state, _transition("severity_changed", rule, state, "warning", "critical", now)
+    over = replace(state, severity=None, clear_since=None)
+    return over, _transition("resolved", rule, state, severity, severity, now)
+
+
+def _unread(
+    rule: Rule,
+    metrics: DatabaseMetrics,
+    states: Mapping[str, RuleState],
+    now: datetime,
+    kept: dict[str, RuleState],
+    found: list[Transition],
+) -> None:
+    """A rule whose metric has no value: an alert of its own where it should have one. What fires goes on firing."""
+    state = states.get(rule.id)
+    key = rule.id + NO_DATA
+    cause = rule.missing(metrics)
+    if not cause:
+        if key in states:
+            _readable(rule, None, states[key], now, found)
+        if state is not None and state.severity is not None:
+            state = _resumed(state, now)
+            state = replace(
+                state,
+                evaluated_at=now,
+                clear_since=state.clear_since or now,
+                warning_since=None,
+                critical_since=None,
+            )
+            if now - (state.clear_since or now) < max(UNMEASURED_KEEP, timedelta(seconds=rule.keep)):
+                kept[rule.id] = state
+            else:
+                severity = state.severity or "warning"
+                found.append(
+                    _transition("resolved", rule, replace(state, value=None), severity, severity, now)
+                )
+        return
+    if state is not None:
+        kept[rule.id] = replace(state, paused=True)
+    blind = _resumed(states.get(key) or RuleState(now), now)
+    blind = replace(blind, evaluated_at=now, warning_since=blind.warning_since or now, value=cause)
+    if blind.severity is None and now - (blind.warning_since or now) >= NO_DATA_HOLD:
+        blind = replace(blind, severity="warning")
+        message = messages.no_data(rule.metric, cause)
+        found.append(
+            Transition("fired", rule, rule.metric, "warning", None, None, None, now, message, no_data=True)
+        )
+    kept[key] = blind
+
+
+def _readable(rule: Rule, value: Json, blind: RuleState, now: datetime, found: list[Transition]) -> None:
+    """A metric that could not be read, and can again."""
+    if blind.severity is not None:
+        message = messages.readable_again(rule.metric, value)
+        found.append(
+            Transition(
+                "resolved", rule, rule.metric, "warning", "warning", value, None, now, message, no_data=True
+            )
+        )
+
+
+def _gone(known: set[str], states: Mapping[str, RuleState], now: datetime) -> list[Transition]:
+    """Rules that there are no more: what fired of them is over."""
+    return [
+        Transition(
+            "resolved",
+            None,
+            key.removesuffix(NO_DATA),
+            state.severity,
+            state.severity,
+            state.value,
+            None,
+            now,
+            "it is watched no more",
+            no_data=key.endswith(NO_DATA),
+        )
+        for key, state in states.items()
+        if state.severity is not None and key.removesuffix(NO_DATA) not in known
+    ]
+
+
+def _resumed(state: RuleState, now: datetime) -> RuleState:
+    """The state with its clocks set right: those that stood are moved on, and none is in the future."""
+    if state.paused:
+        stood = max(timedelta(), now - state.evaluated_at)
+        state = replace(
+            state,
+            paused=False,
+            warning_since=state.warning_since and state.warning_since + stood,
+            critical_since=state.critical_since and state.critical_since + stood,
+            clear_since=state.clear_since and state.clear_since + stood,
+        )
+    elif now - state.evaluated_at > LONGEST_GAP:
+        state = replace(state, warning_since=None, critical_since=None, clear_since=None)
+    moments = (state.warning_since, state.critical_since, state.clear_since)
+    if any(moment is not None and moment > now for moment in moments):
+        warning, critical, clear = (moment and min(moment, now) for moment in moments)
+        state = replace(state, warning_since=warning, critical_since=critical, clear_since=clear)
+    return state
+
+
+def _transition(
+    kind: Literal["fired", "severity_changed", "flapping", "resolved"],
+    rule: Rule,
+    state: RuleState,
+    severity: Severity,
+    previous: Severity | None,
+    now: datetime,
+) -> Transition:
+    threshold = rule.threshold(severity)
+    if kind == "resolved":
+        message = messages.resolved(rule, state.value, severity)
+    elif kind == "flapping" or state.flapping:
+        message = messages.flapping(rule, state.value, state.outcomes.changes)
+    else:
+        message = messages.breach(rule, state.value, severity)
+    return Transition(
+        kind,
+        rule,
+        rule.metric,
+        severity,
+        previous,
+        state.value,
+        threshold,
+        now,
+        message,
+        flapping=state.flapping,
+    )
+
+
+def _active(
+    rules: Iterable[Rule], metrics: DatabaseMetrics, states: Mapping[str, RuleState]
+) -> tuple[Active, ...]:
+    if not states:
+        return ()
+    firing = {key for key, state in states.items() if state.severity is not None}
+    found = []
+    for rule in rules:
+        state = states.get(rule.id)
+        if state is not None and state.severity is not None:
+            message = messages.breach(rule, state.value, state.severity)
+            found.append(
+                Active(
+                    rule.metric,
+                    state.severity,
+                    state.value,
+                    rule.threshold(state.severity),
+                    message,
+                    flapping=state.flapping,
+                    inhibited_by=_cause(rule.id, firing),
+                )
+            )
+        blind = states.get(rule.id + NO_DATA)
+        if blind is not None and blind.severity is not None:
+            message = messages.no_data(rule.metric, str(blind.value))
+            found.append(
+                Active(
+                    rule.metric, "warning", None, None, message, no_data=True, inhibited_by=_cause("", firing)
+                )
+            )
+    return tuple(found)
+
+
+def _cause(rule: str, firing: set[str]) -> str:
+    """The graver trouble that one follows from."""
+    if DOWN in firing and rule != DOWN:
+        return DOWN
+    if REPLICATION_RUNNING in firing and rule == "replication_lag":
+        return REPLICATION_RUNNING
+    return ""

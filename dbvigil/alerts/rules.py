@@ -1,0 +1,333 @@
+"""The rules that ship, and how they meet the thresholds that hold for a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dbvigil.alert import Severity
+from dbvigil.catalogue import BY_NAME, metric
+from dbvigil.types import DatabaseMetrics, Json, Threshold
+
+DOWN = "up"
+REPLICATION_RUNNING = "replication_running"
+EvidenceKind = Literal["", "sessions", "connections", "locks", "statements", "replication", "tables"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When one metric is worth an alert, and what to do then.
+
+    A rule on a level has `warning` and `critical`, from which on it is breached (None: that level is off); a rule on a
+    `condition` has the severity of that condition (its level is 0), which is breached by a reading of False or by any text.
+    `clear` is the share of a level that a value has to step back by before it counts as clear. Seconds: a breach has to hold
+    for `hold` (`critical_hold` where critical differs), and a clear value for `keep`.
+    """
+
+    id: str
+    metric: str
+    why: str
+    actions: tuple[str, ...]
+    warning: float | None = None
+    critical: float | None = None
+    condition: Severity | None = None
+    bad: Literal["high", "low"] = "high"
+    clear: float = 0.05
+    hold: float = 0.0
+    critical_hold: float | None = None
+    keep: float = 60.0
+    evidence: EvidenceKind = ""
+    runbook: str = ""
+
+    @property
+    def critical_after(self) -> float:
+        """Seconds that a breach has to hold before it is critical."""
+        return self.hold if self.critical_hold is None else self.critical_hold
+
+    def read(self, metrics: DatabaseMetrics) -> Json:
+        """The reading that this rule judges; None where there is none."""
+        special = READINGS.get(self.id)
+        return special(metrics) if special else getattr(metrics, self.metric)
+
+    def missing(self, metrics: DatabaseMetrics) -> str:
+        """Why a reading that should be there is not; empty where nothing is wrong about its absence."""
+        row = BY_NAME.get(self.metric)
+        collector = "replication" if self.id in _OF_REPLICATION else row.collector if row else ""
+        for failure in metrics.failures:
+            if failure.collector == collector and not failure.lacking:
+                return str(failure)
+        if self.id in _OF_REPLICATION and metrics.replication_role in ("replica", "both"):
+            if (
+                self.id == "replication_lag"
+                and metrics.replication_io_running
+                and metrics.replication_sql_running
+            ):
+                return "the server reports no lag while its threads run"
+            if self.id == REPLICATION_RUNNING:
+                return "the server does not say whether its threads run"
+        return ""
+
+    def level(self, severity: Severity) -> float | None:
+        """The level of `severity`; for a condition any number that says it is on."""
+        return self.critical if severity == "critical" else self.warning
+
+    def threshold(self, severity: Severity) -> float | None:
+        """The level that an alert shows; None for a condition."""
+        return None if self.condition is not None else self.level(severity)
+
+    def breached(self, value: Json) -> bool:
+        """Whether `value` is beyond any level."""
+        return self.reaches(value, self.warning) or self.reaches(value, self.critical)
+
+    def reaches(self, value: Json, level: float | None) -> bool:
+        """Whether `value` is at `level` or beyond it; for a condition of that severity, whether it is so."""
+        if self.condition is not None:
+            return level is not None and (value is False or isinstance(value, str))
+        if level is None or not isinstance(value, int | float):
+            return False
+        return value <= level if self.bad == "low" else value >= level
+
+    def holds(self, value: Json, severity: Severity) -> bool:
+        """Whether `value` has not yet stepped back from the level of `severity`."""
+        level = self.level(severity)
+        if level is None or self.condition is not None:
+            return self.reaches(value, level)
+        step = abs(level) * self.clear
+        return self.reaches(value, level + step if self.bad == "low" else level - step)
+
+
+def _replication_running(metrics: DatabaseMetrics) -> Json:
+    if metrics.replication_role not in ("replica", "both"):
+        return None
+    threads = (metrics.replication_io_running, metrics.replication_sql_running)
+    if False in threads:
+        return False
+    return None if None in threads else True
+
+
+def _writable_replica(metrics: DatabaseMetrics) -> Json:
+    return metrics.read_only if metrics.replication_role == "replica" else None
+
+
+def _errant(metrics: DatabaseMetrics) -> Json:
+    if metrics.errant_gtids is None:
+        return None
+    return metrics.errant_gtids[:200] or True
+
+
+READINGS: Mapping[str, Callable[[DatabaseMetrics], Json]] = {
+    REPLICATION_RUNNING: _replication_running,
+    "read_only": _writable_replica,
+    "errant_gtids": _errant,
+    "restarted": lambda metrics: metrics.uptime,
+}
+"""The rules whose reading is not simply their metric."""
+
+_OF_REPLICATION = ("replication_lag", REPLICATION_RUNNING, "read_only", "errant_gtids")
+
+SHIPPED: tuple[Rule, ...] = (
+    Rule(
+        DOWN,
+        "up",
+        "Nothing works without the server; a refused connection has been tried twice before it counts.",
+        (
+            "look at the server's error log and whether its process runs",
+            "check the host: power, disk space, memory, network",
+            "start the server again and watch its recovery in the error log",
+        ),
+        condition="critical",
+        critical=0.0,
+        keep=0.0,
+        runbook="server-down",
+    ),
+    Rule(
+        "restarted",
+        "uptime",
+        "A server that restarts by itself does it again; whoever restarted it on purpose can let this pass.",
+        (
+            "look in the server's error log for why it ended: a crash, the out-of-memory killer, an upgrade",
+            "expect slow queries until the buffer pool is warm",
+        ),
+        warning=300.0,
+        bad="low",
+        clear=0.0,
+        keep=0.0,
+        runbook="server-restarted",
+    ),
+    Rule(
+        "connection_usage",
+        "connection_usage",
+        "At 100 % the server refuses everyone; a short rush at the start of a deployment is over within a minute.",
+        (
+            "find who holds connections: the evidence lists the greatest holders",
+            "close idle ones, or lower the pool sizes and CONN_MAX_AGE of what holds too many",
+            "raise max_connections if memory allows it",
+        ),
+        hold=60.0,
+        critical_hold=20.0,
+        evidence="connections",
+        runbook="connection-usage",
+    ),
+    Rule(
+        "query_time",
+        "query_time",
+        "When most statements are slow, everybody waits; a single report does not raise it for minutes.",
+        (
+            "look at what runs longest now, and at what it waits for",
+            "compare with the time before: a new release, a missing index, a lost buffer pool",
+        ),
+        hold=180.0,
+        evidence="sessions",
+        runbook="query-time",
+    ),
+    Rule(
+        "slow_queries",
+        "slow_queries",
+        "A burst of slow statements is a job; minutes of them are a missing index or a lock.",
+        (
+            "look at the statements that take the most time",
+            "look for statements without a good index in the slow query log",
+        ),
+        hold=180.0,
+        evidence="statements",
+        runbook="slow-queries",
+    ),
+    Rule(
+        REPLICATION_RUNNING,
+        "replication_running",
+        "A replica that has stopped only falls further behind; a restart of its thread takes less than a minute.",
+        (
+            "read the last error of the channel: the evidence shows it",
+            "mend its cause (a duplicate key, a missing table, a password, a lost binary log)",
+            "start the replica again and watch the lag fall",
+        ),
+        condition="critical",
+        critical=0.0,
+        hold=60.0,
+        keep=20.0,
+        evidence="replication",
+        runbook="replication-stopped",
+    ),
+    Rule(
+        "replication_lag",
+        "replication_lag",
+        "Readers of the replica see the past; a big transaction may put it behind for a minute without harm.",
+        (
+            "look what the applier works on: one large transaction, a table without a primary key, a schema change",
+            "see whether the replica's disk or processor is busy",
+            "send its readers to the source until it has caught up",
+        ),
+        hold=120.0,
+        critical_hold=60.0,
+        evidence="replication",
+        runbook="replication-lag",
+    ),
+    Rule(
+        "errant_gtids",
+        "errant_gtids",
+        "Transactions of its own make a replica useless as the next source, and nobody sees it until then.",
+        (
+            "find who writes on the replica",
+            "set read_only (MySQL: super_read_only) so that it cannot go on",
+            "rebuild the replica, or replay what was written on the source",
+        ),
+        condition="warning",
+        warning=0.0,
+        hold=60.0,
+        runbook="errant-transactions",
+    ),
+    Rule(
+        "read_only",
+        "read_only",
+        "One write on a replica is enough to make it differ from its source.",
+        ("set read_only=ON (MySQL: super_read_only=ON), in the configuration as well",),
+        condition="warning",
+        warning=0.0,
+        hold=120.0,
+        runbook="replica-writable",
+    ),
+    Rule(
+        "history_list_length",
+        "history_list_length",
+        "Old row versions slow every read down; it grows for as long as the oldest transaction is open.",
+        (
+            "end the oldest open transaction: the evidence names it",
+            "look for a session that is idle in a transaction",
+        ),
+        hold=300.0,
+        evidence="sessions",
+        runbook="history-list",
+    ),
+    Rule(
+        "auto_increment_max_usage",
+        "auto_increment_max_usage",
+        "At 100 % every insert into the table fails, and the change of the column takes hours on a large one.",
+        ("change the column to BIGINT UNSIGNED while there is time",),
+        clear=0.0,
+        evidence="tables",
+        runbook="auto-increment",
+    ),
+    Rule(
+        "disk_usage",
+        "disk_usage",
+        "A server without space stops writing, and may not start again.",
+        (
+            "purge binary logs that no replica needs",
+            "look for a growing table, log or temporary file",
+            "grow the volume",
+        ),
+        clear=0.02,
+        hold=120.0,
+        evidence="tables",
+        runbook="disk-usage",
+    ),
+)
+"""The rules that are on without anybody asking. Levels of metrics are the thresholds' (`catalogue`, settings, API)."""
+
+_BY_ID = {rule.id: rule for rule in SHIPPED}
+_GENERIC_HOLD = 120.0
+_CHANGEABLE = ("hold", "critical_hold", "keep")
+
+
+def for_database(
+    thresholds: Mapping[str, Threshold], changes: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Rule, ...]:
+    """The rules of one database: those that ship, with the levels that hold there, and one for every other metric with a threshold.
+
+    `changes` are the operator's, by rule: `enabled`, and seconds for `hold`, `critical_hold` and `keep`.
+    """
+    found = []
+    for rule in SHIPPED:
+        threshold = thresholds.get(rule.id)
+        if threshold is not None:
+            found.append(_with_levels(rule, threshold))
+        elif rule.warning is not None or rule.critical is not None:
+            found.append(rule)
+    for name, threshold in thresholds.items():
+        if name not in _BY_ID:
+            found.append(_with_levels(_generic(name), threshold))
+    changed = changes or {}
+    return tuple(
+        replace(rule, **{key: value for key, value in changed.get(rule.id, {}).items() if key in _CHANGEABLE})
+        for rule in found
+        if changed.get(rule.id, {}).get("enabled", True)
+        and (rule.warning is not None or rule.critical is not None)
+    )
+
+
+def _with_levels(rule: Rule, threshold: Threshold) -> Rule:
+    bad: Literal["high", "low"] = "low" if metric(rule.metric).bad == "low" else "high"
+    return replace(rule, warning=threshold.warning, critical=threshold.critical, bad=bad)
+
+
+def _generic(name: str) -> Rule:
+    """A rule for a metric that somebody gave a threshold."""
+    return Rule(
+        name,
+        name,
+        "Somebody gave this metric a threshold.",
+        (f"look at what changed {metric(name).title.lower()} when it started",),
+        hold=_GENERIC_HOLD,
+        runbook="own-thresholds",
+    )
