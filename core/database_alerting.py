@@ -1,6 +1,6 @@
-"""The platform's names for alerting."""
+"""Alerting, under the platform's name."""
 
 from dbvigil.alert import Alert
-from dbvigil.alerting import DatabaseAlerting, get_database_alerting
+from dbvigil.alerting.service import DatabaseAlerting, get_database_alerting
 
 __all__ = ["Alert", "DatabaseAlerting", "get_database_alerting"]

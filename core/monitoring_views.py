@@ -1,5 +1,14 @@
 """The API's views, under the platform's name."""
 
+from dbvigil.api.alert_views import (
+    AcknowledgeView,
+    AlertHistoryView,
+    AlertsView,
+    EndSuppressionView,
+    SuppressionsView,
+    SuppressView,
+    TestChannelsView,
+)
 from dbvigil.api.documentation import DocsView, SchemaView
 from dbvigil.api.exposition import PrometheusView
 from dbvigil.api.views import (
@@ -13,14 +22,21 @@ from dbvigil.api.views import (
 )
 
 __all__ = [
+    "AcknowledgeView",
+    "AlertHistoryView",
+    "AlertsView",
     "ConfigView",
     "ControlView",
     "DashboardView",
     "DocsView",
+    "EndSuppressionView",
     "HealthView",
     "HistoryView",
     "MetricsView",
     "PrometheusView",
     "SchemaView",
+    "SuppressView",
+    "SuppressionsView",
+    "TestChannelsView",
     "ThresholdView",
 ]

@@ -27,8 +27,8 @@ def links_of(base_url: str, alert: int, generation: int) -> Mapping[str, str]:
     if not base_url or not alert:
         return {}
     try:
-        page = reverse("dbvigil-alert", args=(alert,))
-        acknowledge = reverse("dbvigil-acknowledge", args=(sign(alert, generation),))
+        page = reverse("dbvigil:dbvigil-alert", args=(alert,))
+        acknowledge = reverse("dbvigil:dbvigil-acknowledge", args=(sign(alert, generation),))
     except NoReverseMatch:
         # The host project has not included the pages.
         return {}

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from dbvigil.api.alert_answers import AlertSerializer, ChannelSerializer
+from dbvigil.api.shapes import Answer, Moment, ReadingField
 from dbvigil.catalogue import BY_NAME, NUMERIC
 from dbvigil.types import DatabaseMetrics, Failure, ReplicationChannel, Status
 
@@ -25,8 +27,6 @@ UNIT_TEXT = {
     "bytes": "bytes",
     "bytes_per_second": "bytes per second",
 }
-
-Answer = serializers.Serializer[Any]
 
 _POINT = "rows of `[timestamp, average, lowest, highest]` in time order"
 
@@ -54,10 +54,6 @@ def _field(hint: Any, help_text: str) -> serializers.Field[Any, Any, Any, Any]:
         return _SERIALIZERS[get_args(kind)[0]](many=True, **common)
     field: serializers.Field[Any, Any, Any, Any] = _SIMPLE[kind](**common)
     return field
-
-
-class Moment(serializers.DateTimeField):
-    """ISO-8601 UTC with `Z`."""
 
 
 _SIMPLE: dict[Any, Any] = {
@@ -118,11 +114,6 @@ class HistorySerializer(Answer):
     hours = serializers.FloatField()
     resolution_seconds = serializers.IntegerField(help_text="Seconds between two points.")
     series = serializers.DictField(child=PointsField(), help_text=f"By metric: {_POINT}.")
-
-
-@extend_schema_field({"description": "The reading; null where it is unknown."})
-class ReadingField(serializers.Field[Any, Any, Any, Any]):
-    """A value of any metric."""
 
 
 class ReasonSerializer(Answer):
@@ -189,6 +180,7 @@ class DashboardSerializer(Answer):
 
     health = HealthSerializer()
     metrics = serializers.DictField(child=DatabaseMetricsSerializer(), help_text="By alias.")
+    alerts = AlertSerializer(many=True, help_text="The active ones, the gravest and newest first.")
     replication = serializers.DictField(
         child=ReplicationSerializer(), help_text="By alias, where it replicates."
     )
@@ -227,7 +219,7 @@ class ConfigSerializer(Answer):
 
     settings = serializers.DictField(child=SettingSerializer(), help_text="By name.")
     thresholds = ThresholdSerializer(many=True)
-    channels = serializers.ListField(child=serializers.DictField(), help_text="Where alerts are sent.")
+    channels = ChannelSerializer(many=True, help_text="Where alerts are sent.")
 
 
 class ThresholdChangeSerializer(Answer):

@@ -20,7 +20,7 @@ Role = Literal["reader", "staff", "superuser"]
 
 ROLES: Mapping[Role, Callable[[Any], bool]] = {
     "reader": lambda user: bool(user.is_active),
-    "staff": lambda user: bool(user.is_active and user.is_staff),
+    "staff": lambda user: bool(user.is_active and (user.is_staff or user.is_superuser)),
     "superuser": lambda user: bool(user.is_active and user.is_superuser),
 }
 """What each role asks of a user."""

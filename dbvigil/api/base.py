@@ -34,7 +34,8 @@ HEADERS: Mapping[str, str] = {
 class Operation:
     """One method of one address: what it takes and answers. The schema describes it, `ApiView` enforces it.
 
-    `missing` says that the request can name a database that there is not.
+    `missing` says that the request can name a database, alert or suppression that there is not, `over` that it can name one
+    that is over.
     """
 
     summary: str
@@ -42,6 +43,7 @@ class Operation:
     query: type[Serializer[Any]] = NothingQuery
     body: type[Serializer[Any]] | None = None
     missing: bool = False
+    over: bool = False
     example: Mapping[str, Any] | None = None
 
 

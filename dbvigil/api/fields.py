@@ -44,6 +44,18 @@ class Number(serializers.FloatField):
             raise ValidationError(f"allowed: a number from {least:g} to {most:g}")
 
 
+class Whole(serializers.IntegerField):
+    """A JSON integer within bounds."""
+
+    def to_internal_value(self, data: object) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            raise ValidationError("allowed: a whole number")
+        least, most = self.min_value, self.max_value
+        if (least is not None and data < least) or (most is not None and data > most):
+            raise ValidationError(f"allowed: a whole number from {least} to {most}")
+        return data
+
+
 class Text(serializers.CharField):
     """A JSON string, taken as it is."""
 
@@ -54,6 +66,18 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             raise ValidationError("allowed: a string")
         return super().to_internal_value(data)
+
+
+class Texts(serializers.ListField):
+    """A JSON list of strings, each counted once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=Text(max_length=100), **kwargs)
+
+    def to_internal_value(self, data: object) -> list[str]:
+        if not isinstance(data, list):
+            raise ValidationError("allowed: a list of strings")
+        return list(dict.fromkeys(super().to_internal_value(data)))
 
 
 class Choice(serializers.ChoiceField):
@@ -72,6 +96,15 @@ class QueryNumber(Number):
         if not isinstance(data, str) or not _NUMBER.fullmatch(data):
             raise ValidationError("allowed: a number")
         return super().to_internal_value(float(data))
+
+
+class QueryWhole(Whole):
+    """A whole number in a query string."""
+
+    def to_internal_value(self, data: object) -> int:
+        if not isinstance(data, str) or not _WHOLE.fullmatch(data):
+            raise ValidationError("allowed: a whole number")
+        return super().to_internal_value(int(data))
 
 
 class CommaList(serializers.ListField):

@@ -18,14 +18,15 @@ from dbvigil.api.fields import Strict
 from dbvigil.api.problems import KINDS, MEDIA_TYPE
 
 _INTRODUCTION = """\
-Figures, history, health and control of the monitored databases.
+Figures, history, health, alerts and control of the monitored databases.
 
 Times are ISO-8601 UTC with `Z`; durations are seconds and rates are per second unless the key says
 otherwise; shares are percent, 0–100. A reading that a server cannot give is `null`, never 0. Keys may be
 added to any answer.
 
-Every request needs `Authorization: Bearer <token>` or a signed-in session. Every active user may read; only
-superusers configure and control. Unknown parameters and keys are refused. Every error is a problem document.
+Every request needs `Authorization: Bearer <token>` or a signed-in session. Every active user may read; staff
+acknowledge and suppress alerts; only superusers configure, control and test channels. Unknown
+parameters and keys are refused. Every error is a problem document.
 """
 
 # drf-spectacular's settings belong to the host project, which may describe an API of its own with it. These
@@ -153,6 +154,8 @@ class ApiSchema(AutoSchema):
         statuses = {400, 401, 403, 406, 429, 503}
         if self._declared.missing:
             statuses.add(404)
+        if self._declared.over:
+            statuses.add(409)
         if self._declared.body is not None:
             statuses |= {413, 415}
         return sorted(statuses)

@@ -15,7 +15,15 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from dbvigil.errors import ConfigurationError, HistoryError, MonitorError, UnknownDatabase, UnknownMetric
+from dbvigil.errors import (
+    AlertError,
+    ConfigurationError,
+    HistoryError,
+    MonitorError,
+    UnknownAlert,
+    UnknownDatabase,
+    UnknownMetric,
+)
 
 logger = logging.getLogger("dbvigil.api")
 
@@ -60,6 +68,8 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("not-found", 404, "Not found", "There is nothing at this address."),
     Kind("unknown-database", 404, "Unknown database", "No monitored database has this alias."),
+    Kind("unknown-alert", 404, "Unknown alert", "There is no alert with this number."),
+    Kind("unknown-suppression", 404, "Unknown suppression", "There is no suppression with this number."),
     Kind(
         "method-not-allowed",
         405,
@@ -67,6 +77,7 @@ KINDS: tuple[Kind, ...] = (
         "The address does not take this method; `Allow` lists those it takes.",
     ),
     Kind("not-acceptable", 406, "Not acceptable", "`Accept` leaves out what the address can answer with."),
+    Kind("already-over", 409, "Over already", "The alert is resolved, or the suppression has ended."),
     Kind("body-too-large", 413, "Body too large", "The body is larger than 64 KiB."),
     Kind("unsupported-media-type", 415, "Unsupported media type", "The body is not `application/json`."),
     Kind(
@@ -158,8 +169,8 @@ def describe(error: Exception, body: Mapping[str, object]) -> Problem:
             return Problem(KIND["unknown-database"], str(error), {"database": [str(error)]})
         case UnknownMetric():
             return _invalid({"metric": [str(error)]})
-        case HistoryError():
-            return _invalid({error.field: [error.detail]})
+        case HistoryError() | AlertError():
+            return _at_field(error)
         case ConfigurationError() if error.field in body:
             return _invalid({error.field: [f"{error.given!r} is not allowed; {error.allowed}"]})
         case ConfigurationError():
@@ -189,6 +200,15 @@ def _later(name: str, detail: str) -> Problem:
 def _invalid(errors: Mapping[str, Sequence[str]]) -> Problem:
     detail = "; ".join(f"{name}: {' '.join(messages)}" for name, messages in errors.items())
     return Problem(KIND["invalid-value"], detail, errors)
+
+
+def _at_field(error: HistoryError | AlertError) -> Problem:
+    errors = {error.field: [error.detail]}
+    if isinstance(error, UnknownAlert):
+        return Problem(KIND["unknown-alert"], error.detail, errors)
+    if error.field in ("alert_id", "suppression_id"):
+        return Problem(KIND["already-over"], error.detail, errors)
+    return _invalid(errors)
 
 
 def _from_framework(error: exceptions.APIException) -> Problem:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from dbvigil.api import views
+from dbvigil.api import alert_views, views
 from dbvigil.api.base import NoSuchAddress
 from dbvigil.api.documentation import DocsView, SchemaView
 
@@ -15,6 +15,13 @@ urlpatterns = [
     path("metrics/<str:database>/history/", views.HistoryView.as_view(), name="history"),
     path("health/", views.HealthView.as_view(), name="health"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
+    path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
+    path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),
+    path("alerts/acknowledge/", alert_views.AcknowledgeView.as_view(), name="acknowledge"),
+    path("alerts/suppress/", alert_views.SuppressView.as_view(), name="suppress"),
+    path("alerts/suppress/end/", alert_views.EndSuppressionView.as_view(), name="end-suppression"),
+    path("alerts/suppressions/", alert_views.SuppressionsView.as_view(), name="suppressions"),
+    path("alerts/test-channels/", alert_views.TestChannelsView.as_view(), name="test-channels"),
     path("config/", views.ConfigView.as_view(), name="config"),
     path("config/threshold/", views.ThresholdView.as_view(), name="threshold"),
     path("control/", views.ControlView.as_view(), name="control"),

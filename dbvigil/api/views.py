@@ -8,6 +8,7 @@ from typing import ClassVar
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from dbvigil.alerting.service import get_database_alerting
 from dbvigil.api import answers, requests
 from dbvigil.api.base import ApiView, Operation, operation
 from dbvigil.errors import UnknownDatabase
@@ -57,19 +58,24 @@ class HealthView(ApiView):
 
 
 class DashboardView(ApiView):
-    """Health, metrics, replication and the last day's trends in one answer, for an overview."""
+    """Health, metrics, active alerts, replication and the last day's trends in one answer, for an overview."""
 
     @operation(Operation("Dashboard", answers.DashboardSerializer))
     def get(self, request: Request) -> Response:
-        return Response(get_database_monitor().get_dashboard())
+        alerts = [alert.to_dict() for alert in get_database_alerting().get_active_alerts()]
+        return Response({**get_database_monitor().get_dashboard(), "alerts": alerts})
 
 
 class ConfigView(ApiView):
-    """Settings and thresholds in effect, each with where it comes from. Secrets are masked for everyone."""
+    """Settings and thresholds in effect, each with where it comes from, and the channels that alerts are sent on.
+
+    Secrets are masked for everyone.
+    """
 
     @operation(Operation("Configuration", answers.ConfigSerializer))
     def get(self, request: Request) -> Response:
-        return Response(get_database_monitor().get_configuration())
+        channels = get_database_alerting().shown_channels()
+        return Response({**get_database_monitor().get_configuration(), "channels": channels})
 
 
 class ThresholdView(ApiView):

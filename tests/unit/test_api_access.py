@@ -35,6 +35,7 @@ ALL = [*addresses(urls.urlpatterns), "/metrics", f"{BASE}no/such/thing", f"{BASE
 
 def test_the_walk_sees_the_contract() -> None:
     names = ["metrics/", "metrics/shop/history/", "health/", "dashboard/", "config/", "config/threshold/"]
+    names += [f"alerts/{name}" for name in ("", "history/", "acknowledge/", "suppress/", "test-channels/")]
     assert {BASE + name for name in [*names, "control/", "schema/", "docs/"]} < set(ALL)
 
 
@@ -56,6 +57,13 @@ MATRIX = {
     "metrics/shop/history/": {"GET": ("reader", 200)},
     "health/": {"GET": ("reader", 200)},
     "dashboard/": {"GET": ("reader", 200)},
+    "alerts/": {"GET": ("reader", 200)},
+    "alerts/history/": {"GET": ("reader", 200)},
+    "alerts/acknowledge/": {"POST": ("staff", 400)},
+    "alerts/suppress/": {"POST": ("staff", 400)},
+    "alerts/suppress/end/": {"POST": ("staff", 400)},
+    "alerts/suppressions/": {"GET": ("reader", 200)},
+    "alerts/test-channels/": {"POST": ("superuser", 200)},
     "config/": {"GET": ("reader", 200)},
     "config/threshold/": {"POST": ("superuser", 400)},
     "control/": {"POST": ("superuser", 400)},
