@@ -6,7 +6,8 @@ rows.py       the status as a table, one row a database
 cards.py      the status as cards, one a database
 live.py       one frame of the live view: header, cards or rows, footer
 metrics.py    all figures of a database, with their range over some hours
-config.py     settings and thresholds
+alerts.py     active and past alerts, outcomes of test messages
+config.py     settings, thresholds and channels
 plain.py      the same for a pipe: aligned text, nothing else
 screen.py     the terminal itself: alternate screen, keys, resizing, signals
 logs.py       log lines kept off the screen while it is drawn on

@@ -1,4 +1,4 @@
-"""Settings and thresholds in effect, each with where it comes from: the body of GET config/."""
+"""Settings, thresholds and channels in effect, each with where it comes from: the body of GET config/."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from dbvigil.terminal.text import clean, figure
 
 _SETTINGS = ("SETTING", "SOURCE", "VALUE")
 _THRESHOLDS = ("THRESHOLD", "SOURCE", "DATABASE", "WARNING", "CRITICAL")
+_CHANNELS = ("CHANNEL", "STATE", "KIND", "TARGET", "LAST SENT")
+_NO_CHANNEL = "no channel is configured: alerts are shown and sent to nobody"
 _NARROW = 76
 
 
@@ -50,15 +52,33 @@ def _thresholds(body: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
+def _channels(body: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    def state(row: Mapping[str, Any]) -> str:
+        return "disabled" if row["disabled"] else "failing" if row["failing_since"] else "ok"
+
+    return [
+        (
+            clean(row["name"]),
+            state(row),
+            clean(row["kind"]),
+            clean(row["target"]),
+            row["last_sent_at"] or "never",
+        )
+        for row in body["channels"]
+    ]
+
+
 def lines(body: Mapping[str, Any]) -> list[str]:
-    """For a pipe: settings, an empty line, thresholds."""
-    return [*aligned([_SETTINGS, *_settings(body)]), "", *aligned([_THRESHOLDS, *_thresholds(body)])]
+    """For a pipe: settings, thresholds and channels, an empty line between."""
+    found = [*aligned([_SETTINGS, *_settings(body)]), "", *aligned([_THRESHOLDS, *_thresholds(body)]), ""]
+    return found + (aligned([_CHANNELS, *_channels(body)]) if body["channels"] else [_NO_CHANNEL])
 
 
 def tables(body: Mapping[str, Any], room: int) -> RenderableType:
-    """For a terminal: the same as two tables; what is not the default stands out."""
+    """For a terminal: the same as tables; what is not the default stands out."""
     shown = _stacked if room < _NARROW else _table
-    return Group(shown(_SETTINGS, _settings(body)), "", shown(_THRESHOLDS, _thresholds(body)))
+    channels = shown(_CHANNELS, _channels(body)) if body["channels"] else Text(_NO_CHANNEL, "dim")
+    return Group(shown(_SETTINGS, _settings(body)), "", shown(_THRESHOLDS, _thresholds(body)), "", channels)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
@@ -81,4 +101,6 @@ def _stacked(head: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableTy
 
 
 def _style(source: str) -> str:
-    return "dim" if source == "default" else "bold"
+    return {"default": "dim", "ok": "green", "failing": "bold red", "disabled": "bold red"}.get(
+        source, "bold"
+    )

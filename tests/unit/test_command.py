@@ -76,6 +76,20 @@ def test_the_pages_pictures_exist() -> None:
         (["start", "--watch", "--json"], "--watch and --json exclude each other"),
         (["status", "--watch", "--json"], "--watch and --json exclude each other"),
         (["start", "--watch", "--once"], "not allowed with argument --watch"),
+        (["alerts", "--hours", "0"], "hours: 0.0 is not allowed; allowed: more than 0"),
+        (["alerts", "--hours", "nan"], "hours: nan is not allowed"),
+        (["alerts", "--database", "nope"], "no monitored database is named 'nope'"),
+        (["test-alerts", "--channel", "fax"], "no channel is named 'fax'; there are: none is configured"),
+        (["acknowledge", "7"], "there is no alert 7"),
+        (["acknowledge", "x"], "ID: invalid int value: 'x'"),
+        (["suppress", "--database", "shop"], "--minutes is missing: a suppression has an end"),
+        (["suppress", "--database", "nope", "--minutes", "5"], "no monitored database is named 'nope'"),
+        (["suppress", "--metric", "nope", "--minutes", "5"], "metric: no alert is about 'nope'"),
+        (["suppress", "--minutes", "0"], "duration_minutes: 0.0 is not allowed"),
+        (["suppress", "--minutes", "nan"], "duration_minutes: nan is not allowed"),
+        (["suppress", "--minutes", "43201"], "at most 43200"),
+        (["suppress", "--end", "1", "--metric", "up"], "--end and --metric exclude each other"),
+        (["suppress", "--end", "1"], "there is no suppression 1"),
         (["stop", "--interval", "3"], "unrecognized arguments: --interval 3"),
     ],
 )
@@ -116,6 +130,10 @@ def test_the_documents_are_the_bodies_of_the_api(settings: Settings) -> None:
     status = document("status")
     assert status | {"timestamp": ""} == monitor.get_health_summary() | {"timestamp": ""}
     assert document("config") == json.loads(json.dumps(monitor.get_configuration()))
+    assert document("alerts") == {"count": 0, "results": []}
+    assert document("alerts", "--hours", "2") == {"count": 0, "results": [], "hours": 2, "history": []}
+    assert document("test-alerts") == {"results": {}}
+    assert document("verify-audit") == {"events": 0, "faults": []}
     metrics = document("metrics")
     assert set(metrics) == {"timestamp", "databases"} and set(metrics["databases"]) == set(TARGETS)
     assert metrics["databases"]["shop"]["status"] == "unknown"

@@ -446,7 +446,26 @@ CONFIGURATION = {
             "source": "stored",
         },
     ],
-    "channels": [],
+    "channels": [
+        {
+            "name": "email",
+            "kind": "email",
+            "target": "a***@example.com",
+            "disabled": False,
+            "failing_since": None,
+            "last_sent_at": "2026-01-31T09:00:00.000Z",
+            "last_error": "",
+        },
+        {
+            "name": "webhook",
+            "kind": "webhook",
+            "target": "https://hooks/***",
+            "disabled": False,
+            "failing_since": "2026-01-31T09:00:00.000Z",
+            "last_sent_at": None,
+            "last_error": "it answered 500",
+        },
+    ],
 }
 
 
@@ -494,7 +513,14 @@ def test_configuration_shows_sources_and_levels() -> None:
         "THRESHOLD         SOURCE   DATABASE  WARNING  CRITICAL",
         "connection_usage  default  all       80.0 %   off",
         "replication_lag   stored   shop      5 s      30 s",
+        "",
+        "CHANNEL  STATE    KIND     TARGET             LAST SENT",
+        "email    ok       email    a***@example.com   2026-01-31T09:00:00.000Z",
+        "webhook  failing  webhook  https://hooks/***  never",
     ]
+    assert config.lines({**CONFIGURATION, "channels": []})[-1] == (
+        "no channel is configured: alerts are shown and sent to nobody"
+    )
     for width in (40, 120):
         text = " ".join(" ".join(drawn(config.tables(CONFIGURATION, width), width)).split())
         assert "mysql://u:***@h/" in text and "stored" in text and "80.0 %" in text

@@ -1,7 +1,31 @@
 """The actions of `database_monitor`: one module each, and one line here."""
 
-from dbvigil.management.actions import config, metrics, start, status, stop
+from dbvigil.management.actions import (
+    acknowledge,
+    alerts,
+    config,
+    deliver,
+    metrics,
+    start,
+    status,
+    stop,
+    suppress,
+    test_alerts,
+    verify_audit,
+)
 from dbvigil.management.actions.base import Action
 
-ACTIONS: tuple[Action, ...] = (start.ACTION, stop.ACTION, status.ACTION, metrics.ACTION, config.ACTION)
+ACTIONS: tuple[Action, ...] = (
+    start.ACTION,
+    stop.ACTION,
+    status.ACTION,
+    metrics.ACTION,
+    alerts.ACTION,
+    test_alerts.ACTION,
+    acknowledge.ACTION,
+    suppress.ACTION,
+    deliver.ACTION,
+    verify_audit.ACTION,
+    config.ACTION,
+)
 """Every action, in the order in which help lists them."""

@@ -1,4 +1,4 @@
-"""`status`: whether a monitor runs, and every database with its health, score and newest sample."""
+"""`status`: whether a monitor runs, every database with its health, score and newest sample, and how many alerts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from datetime import datetime
 
 from django.core.management.base import CommandError
 from rich.console import Group, RenderableType
+from rich.text import Text
 
+from dbvigil.alerting.service import get_database_alerting
 from dbvigil.management.actions.base import Action, Options, Output
 from dbvigil.management.actions.watch import Reader, watch
 from dbvigil.monitoring import DatabaseMonitor
-from dbvigil.terminal import live, plain, rows
+from dbvigil.terminal import alerts, live, plain, rows
 from dbvigil.terminal.overview import overview
 from dbvigil.terminal.screen import Interrupts
 
@@ -43,13 +45,17 @@ def show(monitor: DatabaseMonitor, output: Output) -> None:
         )
     )
 
+    active = get_database_alerting().get_active_alerts()
+
     def drawn() -> RenderableType:
         return Group(
             live.header(view, output.room, output.glyphs),
             rows.status(view.databases, output.room, output.glyphs),
+            Text(""),
+            Text(alerts.summary(active).capitalize(), alerts.summary_style(active)),
         )
 
-    output.show(drawn, lambda: plain.status(view))
+    output.show(drawn, lambda: [*plain.status(view), "", f"alerts: {alerts.summary(active)}"])
 
 
 ACTION = Action("status", "show whether a monitor runs, and the health of every database", _run, _flags)
