@@ -18,6 +18,7 @@ from dbvigil.types import ServerInfo
 MOST_TABLES = 2000
 
 _SYSTEM_SCHEMAS = "('mysql', 'sys', 'performance_schema', 'information_schema')"
+USER_TABLES = f"NAME LIKE '%/%' AND SUBSTRING_INDEX(NAME, '/', 1) NOT IN {_SYSTEM_SCHEMAS}"
 
 # InnoDB's persistent statistics: one row a table, read like any other rows, cheap for any number of tables.
 SIZES = f"""
@@ -28,12 +29,12 @@ SIZES = f"""
 SIZES_GRANT = "SELECT ON mysql.innodb_table_stats"
 
 
-def _dictionary(prefix: str, initialized: str) -> tuple[str, str, str]:
-    """Statements over InnoDB's dictionary: files, sizes, AUTO_INCREMENT. `prefix` is how the server names its tables."""
-    user_tables = f"NAME LIKE '%/%' AND SUBSTRING_INDEX(NAME, '/', 1) NOT IN {_SYSTEM_SCHEMAS}"
+def _dictionary(prefix: str, initialized: str) -> tuple[str, str, str, str]:
+    """Statements over InnoDB's dictionary, whose tables are named with `prefix`: files, sizes, the fullest AUTO_INCREMENT, and one row
+    for each, the fullest first."""
     files = f"""
     SELECT COUNT(*) AS tables, COALESCE(SUM(FILE_SIZE), 0) AS data_bytes
-      FROM information_schema.{prefix}TABLESPACES WHERE {user_tables}"""  # noqa: S608 - of names in this file alone
+      FROM information_schema.{prefix}TABLESPACES WHERE {USER_TABLES}"""  # noqa: S608 - of names in this file alone
     # A table that nobody opened since the server started has no statistics in memory: its file then counts as data. Grouping finds the
     # two rows of a table without a join, for which these tables have no index.
     sizes = f"""
@@ -42,18 +43,17 @@ def _dictionary(prefix: str, initialized: str) -> tuple[str, str, str]:
       FROM (SELECT MAX(known) AS known, SUM(pages) AS pages, SUM(other_pages) AS other_pages, SUM(file) AS file
               FROM (SELECT CONVERT(NAME USING utf8mb4) AS name, STATS_INITIALIZED = {initialized} AS known,
                            CLUST_INDEX_SIZE AS pages, OTHER_INDEX_SIZE AS other_pages, 0 AS file
-                      FROM information_schema.{prefix}TABLESTATS WHERE {user_tables}
+                      FROM information_schema.{prefix}TABLESTATS WHERE {USER_TABLES}
                     UNION ALL SELECT CONVERT(NAME USING utf8mb4), 0, 0, 0, FILE_SIZE
-                      FROM information_schema.{prefix}TABLESPACES WHERE {user_tables}) AS part
+                      FROM information_schema.{prefix}TABLESPACES WHERE {USER_TABLES}) AS part
              GROUP BY name) AS one"""  # noqa: S608 - of names in this file alone
     # The dictionary does not say which column counts. It is a whole-number column, never NULL, first in some index, and wide enough for
     # its counter; a one-column primary key wins over other candidates. DISTINCT lets the server index what it joins.
-    auto_increment = f"""
-    SELECT MAX(LEAST(1, counter / capacity)) * 100 AS auto_increment_usage
-      FROM (SELECT stats.AUTOINC AS counter, COALESCE(
+    counters = f"""
+      FROM (SELECT MAX(stats.name) AS name, stats.AUTOINC AS counter, COALESCE(
                    MIN(IF(ind.TYPE IN (1, 3) AND field.fields = 1, col.capacity, NULL)), MAX(col.capacity)) AS capacity
-              FROM (SELECT DISTINCT TABLE_ID, AUTOINC FROM information_schema.{prefix}TABLESTATS
-                     WHERE AUTOINC > 1 AND {user_tables}) AS stats
+              FROM (SELECT DISTINCT TABLE_ID, AUTOINC, CONVERT(NAME USING utf8mb4) AS name FROM information_schema.{prefix}TABLESTATS
+                     WHERE AUTOINC > 1 AND {USER_TABLES}) AS stats
               JOIN (SELECT DISTINCT TABLE_ID, LOWER(CONVERT(NAME USING utf8mb4)) AS name,
                            POW(2, 8 * LEN - IF(PRTYPE & 512, 0, 1)) - 1 AS capacity
                       FROM information_schema.{prefix}COLUMNS WHERE MTYPE = 6 AND PRTYPE & 256) AS col
@@ -64,11 +64,16 @@ def _dictionary(prefix: str, initialized: str) -> tuple[str, str, str]:
                       FROM information_schema.{prefix}FIELDS GROUP BY INDEX_ID) AS field
                 ON field.INDEX_ID = ind.INDEX_ID AND field.name = col.name
              GROUP BY stats.TABLE_ID, stats.AUTOINC) AS one"""  # noqa: S608 - of names in this file alone
-    return files, sizes, auto_increment
+    auto_increment = f"""
+    SELECT MAX(LEAST(1, counter / capacity)) * 100 AS auto_increment_usage{counters}"""
+    fullest = f"""
+    SELECT name, LEAST(1, counter / capacity) * 100 AS auto_increment_usage{counters}
+     ORDER BY auto_increment_usage DESC"""
+    return files, sizes, auto_increment, fullest
 
 
-MYSQL_FILES, MYSQL_SIZES, MYSQL_AUTO_INCREMENT = _dictionary("INNODB_", "'Initialized'")
-MARIADB_FILES, MARIADB_SIZES, MARIADB_AUTO_INCREMENT = _dictionary("INNODB_SYS_", "1")
+MYSQL_FILES, MYSQL_SIZES, MYSQL_AUTO_INCREMENT, MYSQL_FULLEST = _dictionary("INNODB_", "'Initialized'")
+MARIADB_FILES, MARIADB_SIZES, MARIADB_AUTO_INCREMENT, MARIADB_FULLEST = _dictionary("INNODB_SYS_", "1")
 
 
 class Tables:

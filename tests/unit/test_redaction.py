@@ -73,6 +73,7 @@ SECRET = "Zq7secret"
         ("'it''s' \"a\"\"b\" 'a\\\\' 'a\\n' '{\\\"a\\\": 1}'", "? ? ? ? ?"),
         ("SET PASSWORD = 'a' -- b\n, c # d\n, e /* it's */ f", "SET PASSWORD = ? , c , e f"),
         ("SELECT /*!40001 SQL_NO_CACHE */ /*+ SET_VAR(a = 1) */ b", "SELECT b"),
+        ("SELECT /*+ MAX_EXECUTION_TIME (?) INDEX(`t` `i`) */ b", "SELECT b"),
         ("SELECT `a` FROM `t` WHERE `b` IN (...) AND `c` = ?", None),
         ("SELECT a, 'cut off", "SELECT a, …"),
         ("SELECT a /* cut off", "SELECT a"),
