@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from dbvigil.errors import ServerTimeout, ServerUnreachable
 from dbvigil.sandbox import Certificates, PrivateServer
 from dbvigil.server import Server
 from dbvigil.targets import Target, parse_url
 from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers, monitoring_url
 from tests.support.service import Service
+from tests.support.visits import Visits
 
 # Alone it takes a fifth of this; the bound is for a test machine that is busy with other things.
 AT_ONCE = 0.5
@@ -116,6 +120,59 @@ def test_a_hung_server_is_down_within_the_limit_of_a_sample(
     assert took < 2 + 1.8 + 1
     server.resume()
     service.wait_for(lambda: is_up(service) is True, 8, "the server that goes on is not up")
+
+
+# -- the second look
+
+
+@asynccontextmanager
+async def doorkeeper(server: PrivateServer, *, turned_away: int) -> AsyncIterator[tuple[Target, list[float]]]:
+    """A proxy before `server` that closes the first `turned_away` connections at once; when each came, in seconds."""
+    came: list[float] = []
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(time.monotonic())
+        if len(came) <= turned_away:
+            writer.close()
+            return
+        inside = await asyncio.open_connection(server.host, server.port)
+        await asyncio.gather(pipe(reader, inside[1]), pipe(inside[0], writer))
+
+    async with await asyncio.start_server(admit, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        yield parse_url("shop", monitoring_url(server).replace(f":{server.port}", f":{port}")), came
+
+
+async def test_a_blip_of_a_proxy_is_no_fall(mariadb: PrivateServer) -> None:
+    async with doorkeeper(mariadb, turned_away=1) as (target, came):
+        visits = Visits(target)
+        assert (await visits.sample()).up is True
+        await visits.close()
+    first, second = came
+    assert 0.04 < second - first < 1
+
+
+async def test_two_refusals_are_a_fall(mariadb: PrivateServer) -> None:
+    async with doorkeeper(mariadb, turned_away=9) as (target, came):
+        visits = Visits(target)
+        with pytest.raises(ServerUnreachable, match="closed the connection"):
+            await visits.sample()
+    assert len(came) == 2
+
+
+async def test_silence_is_not_looked_at_twice() -> None:
+    came: list[asyncio.StreamWriter] = []
+    async with await asyncio.start_server(lambda _, writer: came.append(writer), "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        visits = Visits(parse_url("shop", f"mysql://u:p@127.0.0.1:{port}/?connect-timeout=1"))
+        with pytest.raises(ServerTimeout):
+            await visits.sample()
+    assert len(came) == 1
 
 
 # -- the connection alone
