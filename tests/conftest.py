@@ -11,10 +11,6 @@ os.environ["DBVIGIL_HOME"] = _HOME.name
 for name in [name for name in os.environ if name.startswith(("DB_", "DATABASE_URL"))]:
     del os.environ[name]
 
-# A run within a run tries the service's data on another kind of database.
-if "TESTS_DATABASE_URL" in os.environ:
-    os.environ["DATABASE_URL"] = os.environ["TESTS_DATABASE_URL"]
-
 pytest_plugins = [
     "tests.support.postgres",
     "tests.support.servers",

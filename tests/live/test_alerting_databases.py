@@ -21,7 +21,7 @@ def run_on(url: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "django_db", *TESTS],
         cwd=ROOT,
-        env={**os.environ, "TESTS_DATABASE_URL": url},
+        env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
         timeout=170,
