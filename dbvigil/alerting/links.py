@@ -14,6 +14,13 @@ _SALT = "dbvigil.acknowledge"
 _VALID_SECONDS = 7 * 86_400
 
 
+class ExpiredLink(AlertError):
+    """A link that was good once."""
+
+    def __init__(self) -> None:
+        super().__init__("token", "this link is more than a week old")
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """What a link says: the alert, and how often it had been acknowledged when the link was made."""
@@ -41,11 +48,11 @@ def sign(alert: int, generation: int) -> str:
 
 
 def read(token: str) -> Signed:
-    """Raises `AlertError` for a link that was not made here, or is too old."""
+    """Raises `ExpiredLink` for one that is too old, `AlertError` for one that was not made here."""
     try:
         alert, generation = signing.loads(token, salt=_SALT, max_age=_VALID_SECONDS)
         return Signed(int(alert), int(generation))
     except signing.SignatureExpired:
-        raise AlertError("token", "this link is more than a week old") from None
+        raise ExpiredLink from None
     except (signing.BadSignature, ValueError, TypeError):
         raise AlertError("token", "this link was not made here, or was cut off") from None

@@ -20,8 +20,11 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
 
 def addresses(entries: list[Any], prefix: str = "/core/") -> Iterator[str]:
-    """Every address that a project gets by including `dbvigil.urls`."""
+    """Every address for programs that a project gets by including `dbvigil.urls`."""
     for entry in entries:
+        if str(entry.pattern) == "monitoring/":
+            # Pages answer people; tests/unit/test_pages.py has who may see them.
+            continue
         path = prefix + str(entry.pattern).replace("<str:database>", "shop")
         if isinstance(entry, URLResolver):
             yield from addresses(entry.url_patterns, path)

@@ -1,0 +1,77 @@
+"""What every page shares: its frame, its headers, and what a person may write into a form."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.template import Context, Engine
+from django.templatetags.static import static
+
+# An engine of our own: the host project's may load no app templates, or be another language.
+_ENGINE = Engine(dirs=[str(Path(__file__).parents[1] / "templates" / "dbvigil" / "pages")])
+
+_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    # No other site is told an address. `no-referrer` would keep it from this one too, and browsers then send `Origin: null` with a
+    # form, which Django's check against forgery refuses.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+}
+_LINE_BREAKS = ("\n", "\t")
+
+
+def page(
+    request: HttpRequest, template: str, values: Mapping[str, Any], status: int = 200, *, form: bool = False
+) -> HttpResponse:
+    """One page; `form`: it has one, which needs its token."""
+    style = static("dbvigil/pages.css")
+    context = {**values, "style": style, "csrf_token": get_token(request) if form else ""}
+    content = _ENGINE.get_template(template).render(Context(context))
+    answer = HttpResponse(content, status=status, content_type="text/html; charset=utf-8", headers=_HEADERS)
+    answer["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src {_origin(style)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return answer
+
+
+def message(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    """A page that only says something."""
+    return page(request, "message.html", {"title": title, "text": text}, status)
+
+
+def sentence(text: str) -> str:
+    """A line of an error as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def one_line(text: str) -> str:
+    """What a person wrote, on one line, without characters that cannot be seen."""
+    return " ".join(_visible(text, ()).split())
+
+
+def some_lines(text: str) -> str:
+    """The same with its line breaks."""
+    return _visible(text.replace("\r\n", "\n").replace("\r", "\n"), _LINE_BREAKS).strip()
+
+
+def _visible(text: str, kept: tuple[str, ...]) -> str:
+    # Direction marks and control characters would let a name look like another one.
+    return "".join(
+        " " if character.isspace() and character not in kept else character
+        for character in text
+        if character in kept or character.isspace() or unicodedata.category(character)[0] != "C"
+    )
+
+
+def _origin(address: str) -> str:
+    """Where static files come from, as a policy has it."""
+    parts = urlsplit(address)
+    return f"{parts.scheme or 'https'}://{parts.netloc}" if parts.netloc else "'self'"

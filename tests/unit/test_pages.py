@@ -1,0 +1,312 @@
+"""The alert's page and the acknowledge page: who sees and does what, what a link is good for, and hostile text."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.test import Client, override_settings
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dbvigil.alert import Alert
+from dbvigil.alerting import links
+from dbvigil.alerting.service import get_database_alerting
+from dbvigil.pages.base import one_line, some_lines
+from tests.support.alerts import HTML, LINES, fire
+
+PAGES = "/core/monitoring"
+
+
+def stored(number: int) -> Alert:
+    found = get_database_alerting().get_alert(number)
+    assert found is not None
+    return found
+
+
+def link(number: int) -> str:
+    """The acknowledge address that a message about the alert as it stands now would carry."""
+    from dbvigil.models import Episode
+
+    made = links.links_of("https://x.example/", number, Episode.objects.get(pk=number).acknowledgements)
+    assert made["page"] == f"https://x.example{PAGES}/alerts/{number}/"
+    return made["acknowledge"].removeprefix("https://x.example")
+
+
+def signed_in(user: User, **options: Any) -> Client:
+    client = Client(**options)
+    client.force_login(user)
+    return client
+
+
+def check_headers(answer: Any) -> None:
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
+    assert answer["Cache-Control"] == "no-store"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "noindex" in answer["X-Robots-Tag"]
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "style-src 'self'" in policy and "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy and "script-src" not in policy
+    text = answer.content.decode()
+    assert "<script" not in text and " style=" not in text and "http-equiv" not in text
+    assert not re.findall(r'(?:src|href)="https?:', text)
+
+
+# the alert's page
+
+
+def test_the_page_needs_a_user_who_is_signed_in_and_active(users: dict[str, User]) -> None:
+    number = fire()
+    path = f"{PAGES}/alerts/{number}/"
+    for method in ("get", "post"):
+        answer = getattr(Client(), method)(path)
+        assert answer.status_code == 302
+        assert answer["Location"] == f"/admin/login/?next={path}"
+    client = signed_in(users["reader"])
+    assert client.get(path).status_code == 200
+    User.objects.update(is_active=False)
+    assert client.get(path).status_code == 302
+    assert stored(number).acknowledged_at is None
+
+
+def test_the_page_has_all_the_facts(users: dict[str, User]) -> None:
+    number = fire(
+        evidence={
+            "connections": [{"user": "web", "host": "app1", "held": 140}, {"user": "etl", "idle": 12.5}],
+            "locks": {"unavailable": "you need PROCESS"},
+        }
+    )
+    get_database_alerting().acknowledge_alert(number, "grace", "disk ordered\nsecond line")
+    answer = signed_in(users["reader"]).get(f"{PAGES}/alerts/{number}/")
+    check_headers(answer)
+    text = answer.content.decode()
+    for fact in (
+        "Connection use is 96.2 %, critical from 95.0 %",
+        "<strong>shop</strong>",
+        "connection_usage",
+        '<dd class="critical">96.2 %</dd>',
+        "<dd>95.0 %</dd>",
+        "<strong>grace</strong>",
+        "disk ordered<br>second line",
+        "find who holds connections",
+        "<td>web</td><td>app1</td><td>140</td><td>n/a</td>",
+        "Not to be had: you need PROCESS",
+        "<strong>Fired</strong>",
+        "<strong>Acknowledged</strong>",
+        "Nothing yet.",
+    ):
+        assert fact in text, fact
+    assert "<form" not in text
+
+
+def test_staff_take_an_alert_up_there(users: dict[str, User]) -> None:
+    number = fire()
+    path = f"{PAGES}/alerts/{number}/"
+    client = signed_in(users["staff"], enforce_csrf_checks=True)
+    page = client.get(path).content.decode()
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert client.post(path, {"note": "mine"}).status_code == 403
+    assert stored(number).acknowledged_at is None
+    answer = client.post(path, {"note": "mine", "csrfmiddlewaretoken": token})
+    assert (answer.status_code, answer["Location"]) == (302, path)
+    assert (stored(number).acknowledged_by, stored(number).note) == ("grace", "mine")
+    assert "Take it over" in client.get(path).content.decode()
+
+
+def test_readers_do_not(users: dict[str, User]) -> None:
+    number = fire()
+    assert signed_in(users["reader"]).post(f"{PAGES}/alerts/{number}/").status_code == 403
+    assert stored(number).acknowledged_at is None
+
+
+def test_one_that_is_over_has_no_form(users: dict[str, User]) -> None:
+    number = fire()
+    get_database_alerting().resolve_alert(number, "it is fine")
+    client, path = signed_in(users["superuser"]), f"{PAGES}/alerts/{number}/"
+    text = client.get(path).content.decode()
+    assert "<form" not in text and "Over since" in text and "Lasted" in text
+    answer = client.post(path)
+    assert answer.status_code == 409
+    assert "is over since" in answer.content.decode()
+
+
+@pytest.mark.parametrize("number", [0, 999, 2**63, 10**40])
+def test_alerts_that_are_not(users: dict[str, User], number: int) -> None:
+    client = signed_in(users["superuser"])
+    for answer in (client.get(f"{PAGES}/alerts/{number}/"), client.post(f"{PAGES}/alerts/{number}/")):
+        assert answer.status_code == 404
+        check_headers(answer)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_other_methods(users: dict[str, User], method: str) -> None:
+    number = fire()
+    client = signed_in(users["superuser"])
+    for path in (f"{PAGES}/alerts/{number}/", link(number)):
+        assert client.generic(method, path).status_code == 405
+
+
+def test_text_from_servers_and_people_is_shown_and_never_obeyed(users: dict[str, User]) -> None:
+    number = fire(
+        database=HTML[:90],
+        metric="<b>metric</b>",
+        message=HTML,
+        value=HTML,
+        recommendations=(HTML,),
+        evidence={HTML: [{HTML: HTML}], "plain": HTML, "more": {HTML: HTML}, "odd": [1, None], "none": []},
+    )
+    get_database_alerting().acknowledge_alert(number, HTML[:150], HTML)
+    for client, path in ((signed_in(users["staff"]), f"{PAGES}/alerts/{number}/"), (Client(), link(number))):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        check_headers(answer)
+        text = answer.content.decode()
+        assert "<img" not in text and "<b>" not in text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+        assert "{{ 7|add:7 }}" in text
+
+
+# the acknowledge page
+
+
+def test_a_link_shows_what_it_is_about_and_changes_nothing(db: None) -> None:
+    number = fire()
+    path, before = link(number), stored(number).events
+    for _ in range(3):
+        for method in ("get", "head"):
+            answer = getattr(Client(), method)(path)
+            assert answer.status_code == 200
+    check_headers(Client().get(path))
+    text = Client().get(path).content.decode()
+    assert "Connection use is 96.2 %" in text and 'name="name" required' in text
+    assert stored(number).events == before and stored(number).acknowledged_at is None
+
+
+def test_a_link_acknowledges_once(db: None) -> None:
+    number = fire()
+    path = link(number)
+    client = Client(enforce_csrf_checks=True)
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(path).content.decode())
+    form = {"name": "  Ada\r\nLovelace ", "note": "on it\r\nnow", "csrfmiddlewaretoken": token}
+    assert Client(enforce_csrf_checks=True).post(path, form).status_code == 403
+    answer = client.post(path, form)
+    assert answer.status_code == 200
+    check_headers(answer)
+    assert "You are on it" in answer.content.decode()
+    assert stored(number).acknowledged_by == "Ada Lovelace (by link)"
+    assert stored(number).note == "on it\nnow"
+    for again in (client.get(path), client.post(path, form | {"name": "Eve"})):
+        assert again.status_code == 410
+        assert "used" in again.content.decode()
+    assert stored(number).acknowledged_by == "Ada Lovelace (by link)"
+    # A message that came later has a link of its own.
+    assert client.get(link(number)).status_code == 200
+
+
+def test_whoever_is_signed_in_is_known_already(users: dict[str, User]) -> None:
+    number = fire()
+    client = signed_in(users["reader"])
+    assert 'name="name"' not in client.get(link(number)).content.decode()
+    assert client.post(link(number), {"name": "root", "note": ""}).status_code == 200
+    assert stored(number).acknowledged_by == "ada"
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\r\n", "\u200b\u202e", "x" * 101])
+def test_a_name_is_needed(db: None, name: str) -> None:
+    number = fire()
+    answer = Client().post(link(number), {"name": name, "note": "<keep this>"})
+    assert answer.status_code == 400
+    assert "Your name is needed" in answer.content.decode() and "&lt;keep this&gt;" in answer.content.decode()
+    assert stored(number).acknowledged_at is None
+
+
+def test_an_old_link_is_gone(db: None) -> None:
+    number = fire()
+    path = link(number)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
+        for answer in (Client().get(path), Client().post(path, {"name": "ada"})):
+            assert answer.status_code == 410
+            assert "more than a week old" in answer.content.decode()
+    assert stored(number).acknowledged_at is None
+
+
+def test_a_link_to_what_is_over_is_gone(db: None) -> None:
+    number = fire()
+    path = link(number)
+    get_database_alerting().resolve_alert(number)
+    assert "nothing is left" in Client().get(path).content.decode()
+    for answer in (Client().get(path), Client().post(path, {"name": "ada"})):
+        assert answer.status_code == 410
+
+
+def test_links_that_were_not_made_here(db: None) -> None:
+    number = fire()
+    path = link(number)
+    token = path.rstrip("/").rpartition("/")[2]
+    wrong = [
+        token[:-1],
+        token + "x",
+        token.swapcase(),
+        "x",
+        "%00",
+        "é",
+        ":::",
+        "x" * 5000,
+        links.sign(number + 1, 0),
+    ]
+    with override_settings(SECRET_KEY="another site's key, which signs other links"):
+        wrong.append(links.sign(number, 0))
+    for text in wrong:
+        for answer in (
+            Client().get(f"{PAGES}/acknowledge/{text}/"),
+            Client().post(f"{PAGES}/acknowledge/{text}/", {"name": "eve"}),
+        ):
+            assert answer.status_code == 404, text
+            check_headers(answer)
+    assert stored(number).acknowledged_at is None
+
+
+def test_another_signature_of_the_same_site_is_no_link(db: None) -> None:
+    from django.core import signing
+
+    number = fire()
+    for value in ([number, 0], [number], "text", None, {"alert": number}):
+        for salt in ("dbvigil.acknowledge", "other"):
+            if (value, salt) == ([number, 0], "dbvigil.acknowledge"):
+                continue
+            path = reverse("dbvigil:dbvigil-acknowledge", args=(signing.dumps(value, salt=salt),))
+            assert Client().post(path, {"name": "eve"}).status_code == 404
+
+
+def test_what_people_write_keeps_its_words() -> None:
+    assert one_line(LINES) == "first Bcc: everyone@example.com second[2J evil"
+    assert some_lines(LINES) == "first\nBcc: everyone@example.com\n\nsecond[2J evil"
+    assert one_line("Zoë Ångström 王小明 👍") == "Zoë Ångström 王小明 👍"
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(max_size=200), note=st.text(max_size=3000))
+def test_any_text_is_taken_or_refused(users: dict[str, User], name: str, note: str) -> None:
+    number = fire()
+    answer = Client().post(link(number), {"name": _sendable(name), "note": _sendable(note)})
+    assert answer.status_code in (200, 400)
+    taken = stored(number)
+    if answer.status_code == 200:
+        assert re.fullmatch(r"[^\x00-\x1f\x7f]+ \(by link\)", taken.acknowledged_by)
+        assert "\r" not in taken.note and "\x00" not in taken.note
+        assert signed_in(users["reader"]).get(f"{PAGES}/alerts/{number}/").status_code == 200
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "ignore").decode()
+
+
+def test_the_style_is_found() -> None:
+    assert finders.find("dbvigil/pages.css")
