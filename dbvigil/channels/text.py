@@ -1,0 +1,284 @@
+"""The words of a message, for every channel: what a notice says, cut to size and free of control characters.
+
+Nothing here is escaped: a channel does that for its own service.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dbvigil.catalogue import BY_NAME
+from dbvigil.channels.base import Notice
+from dbvigil.channels.evidence import blocks, clip, words
+from dbvigil.display import display
+
+LONGEST_SUBJECT = 140
+LONGEST_TEXT = 600
+MOST_ACTIONS = 6
+
+CRITICAL, WARNING, RESOLVED = "#d32f2f", "#f9a825", "#2e7d32"
+
+# What is no number has words of its own: while it lasts, and when it is over.
+_STATES: Mapping[str, tuple[str, str]] = {
+    "up": ("server is down", "server is up again"),
+    "replication_running": ("replication is stopped", "replication runs again"),
+    "errant_gtids": ("has errant GTIDs", "has no errant GTIDs any more"),
+}
+_TITLES: Mapping[str, str] = {"up": "Server", "replication_running": "Replication"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said about one alert. `state` is the word it begins with: CRITICAL, WARNING, RESOLVED, TEST ….
+
+    `line` is its subject without that word. `facts` are `(name, value)` in the order to show them; `evidence` is
+    `(title, lines)`. `page` and `acknowledge` are addresses, "" where there is none.
+    """
+
+    state: str
+    color: str
+    database: str
+    title: str
+    line: str
+    summary: str
+    facts: tuple[tuple[str, str], ...]
+    evidence: tuple[tuple[str, tuple[str, ...]], ...]
+    actions: tuple[str, ...]
+    page: str
+    acknowledge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Alerts of one message that say the same of several databases."""
+
+    state: str
+    title: str
+    databases: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        return f"{self.state} · {self.title} ({len(self.databases)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice in words. `alerts` the gravest first; `groups` name every one of them, where there are several."""
+
+    subject: str
+    intro: str
+    state: str
+    color: str
+    alerts: tuple[Told, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def several(self) -> bool:
+        return len(self.alerts) > 1
+
+
+def compose(notice: Notice) -> Message:
+    """`notice` in words."""
+    links = [*notice.links, *({} for _ in notice.alerts)]
+    told = [_told(notice, body, link) for body, link in zip(notice.alerts, links, strict=False)]
+    told.sort(key=lambda one: _ORDER.get(one.color, 3))
+    state = told[0].state if told else "NOTICE"
+    color = told[0].color if told else WARNING
+    groups = _groups(told)
+    if len(told) == 1:
+        subject = f"[{state}] {told[0].database}: {told[0].line}"
+    else:
+        first = ", ".join(f"{group.title.lower()} ({len(group.databases)})" for group in groups[:3])
+        more = "" if len(groups) <= 3 else f" and {len(groups) - 3} more kinds"
+        count = len({one.database for one in told})
+        subject = (
+            f"[{state}] {len(told)} alerts on {count} database{'s' if count != 1 else ''}: {first}{more}"
+        )
+    return Message(clip(subject, LONGEST_SUBJECT), _intro(notice), state, color, tuple(told), groups)
+
+
+def plain(message: Message, *, longest: int = 20_000) -> str:
+    """The whole message as plain text of at most `longest` characters. Of several alerts every name comes before any detail."""
+    parts = [message.intro] if message.intro else []
+    if message.several:
+        parts += [f"{group.heading}:\n{', '.join(group.databases)}" for group in message.groups]
+    parts += [_plain_one(one, message.several) for one in message.alerts]
+    text = ""
+    for number, part in enumerate(parts):
+        left = longest - len(text) - 2
+        if len(part) > left:
+            rest = f"… cut: {len(parts) - number} more parts"
+            return f"{text}{part[: max(0, left - len(rest) - 1)]}\n{rest}".strip()[:longest]
+        text += part + "\n\n"
+    return text.strip()
+
+
+def _plain_one(one: Told, several: bool) -> str:
+    lines = [f"[{one.state}] {one.database}: {one.line}"] if several else []
+    if one.summary:
+        lines.append(one.summary)
+    lines += ["", *(f"{name + ':':<12} {value}" for name, value in one.facts)]
+    for title, rows in one.evidence:
+        lines += ["", f"{title}:", *(f"  - {row}" for row in rows)]
+    if one.actions:
+        lines += ["", "What to do:", *(f"  {number}. {text}" for number, text in enumerate(one.actions, 1))]
+    if one.page:
+        lines += ["", f"Open: {one.page}"]
+    if one.acknowledge:
+        lines.append(f"Acknowledge: {one.acknowledge}")
+    return "\n".join(lines).strip()
+
+
+# -- one alert
+
+
+_ORDER = {CRITICAL: 0, WARNING: 1, RESOLVED: 2}
+
+
+def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> Told:
+    resolved = notice.type == "alert.resolved" or body.get("status") == "resolved"
+    severity = str(body.get("severity") or "warning")
+    state, color = severity.upper(), CRITICAL if severity == "critical" else WARNING
+    if resolved:
+        state, color = "RESOLVED", RESOLVED
+    elif notice.type == "alert.test":
+        state = "TEST"
+    elif notice.type == "alert.acknowledged":
+        state = "ACKNOWLEDGED"
+    elif notice.type == "alert.escalated":
+        state = f"ESCALATED {state}"
+    return Told(
+        state=state,
+        color=color,
+        database=clip(body.get("database", ""), 80),
+        title=title_of(str(body.get("metric", ""))),
+        line=_line(body, resolved),
+        summary=clip(body.get("message") or "", LONGEST_TEXT),
+        facts=_facts(notice, body, resolved),
+        evidence=() if resolved else blocks(body.get("evidence") or {}),
+        actions=() if resolved else _actions(body.get("recommendations") or ()),
+        page=links.get("page", ""),
+        acknowledge="" if resolved else links.get("acknowledge", ""),
+    )
+
+
+def title_of(metric: str) -> str:
+    """A metric's name for people."""
+    if metric in _TITLES:
+        return _TITLES[metric]
+    known = BY_NAME.get(metric)
+    return known.title if known is not None else clip(words(metric).capitalize(), 80)
+
+
+def value_of(metric: str, value: object) -> str:
+    """A value for people, with its unit where the metric is in the catalogue."""
+    if metric in BY_NAME:
+        return clip(display(metric, value).replace(".0 %", " %"), 120)
+    if value is None:
+        return "n/a"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else "n/a"
+    return clip(value, 120)
+
+
+def _line(body: Mapping[str, Any], resolved: bool) -> str:
+    metric = str(body.get("metric", ""))
+    title = title_of(metric)
+    name = title if title[:2].isupper() else title[:1].lower() + title[1:]
+    if body.get("no_data"):
+        return f"{name} can be read again" if resolved else f"{name} cannot be read"
+    if body.get("flapping") and not resolved:
+        return f"{name} keeps changing"
+    if metric in _STATES:
+        return _STATES[metric][resolved]
+    value = body.get("value")
+    if value is None:
+        return name
+    limit = _limit(metric, body.get("threshold"))
+    return f"{name} {value_of(metric, value)}" + (f" ({limit})" if limit and not resolved else "")
+
+
+def _limit(metric: str, threshold: object) -> str:
+    if threshold is None:
+        return ""
+    known = BY_NAME.get(metric)
+    return f"{'≤' if known is not None and known.bad == 'low' else '≥'} {value_of(metric, threshold)}"
+
+
+def _facts(notice: Notice, body: Mapping[str, Any], resolved: bool) -> tuple[tuple[str, str], ...]:
+    metric = str(body.get("metric", ""))
+    facts = [
+        ("Database", clip(body.get("database", ""), 80)),
+        ("Metric", f"{title_of(metric)} ({clip(metric, 80)})"),
+    ]
+    if body.get("no_data"):
+        facts.append(("Value", "no data"))
+    elif body.get("value") is not None:
+        facts.append(("Value", value_of(metric, body["value"])))
+    if body.get("threshold") is not None:
+        facts.append(("Threshold", _limit(metric, body["threshold"])))
+    facts.append(("Severity", clip(body.get("severity", ""), 20)))
+    since = _moment(body.get("started_at"))
+    if since is not None:
+        end = (_moment(body.get("resolved_at")) or notice.at) if resolved else notice.at
+        lasted = _lasted((end - since).total_seconds())
+        facts.append(("Since", f"{since:%Y-%m-%d %H:%M:%S} UTC ({'lasted ' if resolved else ''}{lasted})"))
+    if body.get("acknowledged_by"):
+        note = f": {clip(body['note'], 200)}" if body.get("note") else ""
+        facts.append(("Taken up by", clip(body["acknowledged_by"], 80) + note))
+    if (body.get("escalation_level") or 0) > 0:
+        facts.append(("Escalation", f"step {body['escalation_level']}"))
+    return tuple(facts)
+
+
+def _actions(found: Any) -> tuple[str, ...]:
+    if isinstance(found, str) or not isinstance(found, Sequence):
+        found = [found]
+    return tuple(clip(text, 300) for text in found[:MOST_ACTIONS])
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _lasted(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min" if whole < 172_800 else f"{whole // 86_400} d"
+
+
+# -- the whole
+
+
+def _groups(told: Iterable[Told]) -> tuple[Group, ...]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in told:
+        found.setdefault((one.state, one.title), []).append(one.database)
+    return tuple(Group(state, title, tuple(names)) for (state, title), names in found.items())
+
+
+_INTROS: Mapping[str, str] = {
+    "alert.test": "This is a test: nothing is wrong. A real alert looks like this.",
+    "alert.escalated": "Nobody has acknowledged this yet.",
+    "alert.acknowledged": "Somebody is looking into this.",
+    "alert.severity_changed": "This has changed its severity.",
+}
+
+
+def _intro(notice: Notice) -> str:
+    return _INTROS.get(notice.type, "")
