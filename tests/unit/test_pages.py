@@ -19,7 +19,7 @@ from dbvigil.alert import Alert
 from dbvigil.alerting import links
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.pages.base import one_line, some_lines
-from tests.support.alerts import HTML, LINES, fire
+from tests.support.raised import HTML, LINES, fire
 
 PAGES = "/core/monitoring"
 
