@@ -1,4 +1,4 @@
-"""The admin: API tokens are made and revoked here, thresholds are shown."""
+"""API tokens: superusers make and revoke them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from django.http import HttpRequest
 from knox.models import get_token_model
 
 from dbvigil.api import tokens
-from dbvigil.models import StoredThreshold
 
 AuthToken = get_token_model()
 
@@ -71,24 +70,6 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_superuser(request)
-
-
-@admin.register(StoredThreshold)
-class ThresholdAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Shown only: a change goes through the monitor, which checks it and tells every process."""
-
-    list_display = ("metric", "database", "warning", "critical", "changed_by", "changed_at")
-    list_filter = ("database",)
-    ordering = ("metric", "database")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: StoredThreshold | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: StoredThreshold | None = None) -> bool:
-        return False
 
 
 def _is_superuser(request: HttpRequest) -> bool:
