@@ -100,14 +100,35 @@ class Alert:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready. `events` is there only where they were asked for."""
-        body: dict[str, Any] = _json_ready(self)
-        if self.events is None:
-            del body["events"]
+        body: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        for name in _MOMENTS:
+            moment = getattr(self, name)
+            body[name] = None if moment is None else iso_utc(moment)
+        body["recommendations"] = list(self.recommendations)
+        body["evidence"] = dict(self.evidence)
+        body["notifications"] = [one.to_dict() for one in self.notifications]
+        if self.events is not None:
+            body["events"] = [one.to_dict() for one in self.events]
         return body
 
 
+_MOMENTS = (
+    "started_at",
+    "last_seen_at",
+    "acknowledged_at",
+    "escalated_at",
+    "suppressed_until",
+    "resolved_at",
+)
+_PLAIN = tuple(
+    item.name
+    for item in fields(Alert)
+    if item.name not in (*_MOMENTS, "recommendations", "evidence", "notifications", "events")
+)
+
+
 def _json_ready(value: Any) -> Any:
-    if isinstance(value, Alert | AlertEvent | Notification):
+    if isinstance(value, AlertEvent | Notification):
         return {item.name: _json_ready(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, datetime):
         return iso_utc(value)

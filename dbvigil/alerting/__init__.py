@@ -9,6 +9,7 @@ sweep.py      what comes due by time alone: escalation, repetition, the end of q
 quieting.py   acknowledging and suppressing
 selfwatch.py  the watch over the monitor, the delivery and the channels themselves; the heartbeat
 bodies.py     rows as alerts
+bulk.py       many rows with one statement
 links.py      addresses in messages
 plan.py       who is told and when
 """

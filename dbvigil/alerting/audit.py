@@ -12,12 +12,14 @@ from typing import Any
 from django.db.models import F
 
 from dbvigil.alert import EventName
+from dbvigil.alerting import bulk
 from dbvigil.models import AuditEvent, AuditHead
 
 SYSTEM = "dbvigil"
 """Who acts where nobody asked."""
 
 _BATCH = 500
+_COLUMNS = ("id", "episode", "at", "event", "actor", "detail", "alert", "previous", "hash")
 
 
 class Trail:
@@ -28,7 +30,7 @@ class Trail:
 
     def __init__(self) -> None:
         self._head: AuditHead | None = None
-        self._events: list[AuditEvent] = []
+        self._events: list[tuple[Any, ...]] = []
 
     def add(
         self,
@@ -42,18 +44,18 @@ class Trail:
         """Adds one event; its number."""
         head = self._locked()
         head.events += 1
-        row = AuditEvent(
-            id=head.events,
-            episode_id=episode,
-            at=at,
-            event=event,
-            actor=actor,
-            detail=_text(detail or {}),
-            alert="" if alert is None else _text(alert),
-            previous=head.hash,
+        row = (
+            head.events,
+            episode,
+            at,
+            event,
+            actor,
+            _text(detail or {}),
+            "" if alert is None else _text(alert),
+            head.hash,
         )
-        row.hash = head.hash = _hash(row)
-        self._events.append(row)
+        head.hash = _hash(*row)
+        self._events.append((*row, head.hash))
         return head.events
 
     @property
@@ -75,7 +77,7 @@ class Trail:
         """Writes what was added. Episodes that the events are about are written before."""
         if self._head is None:
             return
-        AuditEvent.objects.bulk_create(self._events, batch_size=_BATCH)
+        bulk.insert(AuditEvent, _COLUMNS, self._events)
         self._events = []
         AuditHead.objects.filter(pk=1).update(
             events=self._head.events, episodes=self._head.episodes, hash=self._head.hash
@@ -109,7 +111,9 @@ def verify(most_faults: int = 20) -> Verdict:
             faults.append(f"events {number + 1} to {row.id - 1} are missing")
         elif row.previous != previous:
             faults.append(f"event {row.id} does not follow from the one before it")
-        if row.hash != _hash(row):
+        if row.hash != _hash(
+            row.id, row.episode_id, row.at, row.event, row.actor, row.detail, row.alert, row.previous
+        ):
             faults.append(f"event {row.id} was changed after it was written")
         previous, number = row.hash, row.id
         if len(faults) >= most_faults:
@@ -121,9 +125,18 @@ def verify(most_faults: int = 20) -> Verdict:
     return Verdict(number, faults)
 
 
-def _hash(row: AuditEvent) -> str:
-    at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
-    fields = [row.id, row.episode_id, at, row.event, row.actor, row.detail, row.alert, row.previous]
+def _hash(
+    number: int,
+    episode: int | None,
+    at: datetime,
+    event: str,
+    actor: str,
+    detail: str,
+    alert: str,
+    previous: str,
+) -> str:
+    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
+    fields = [number, episode, moment, event, actor, detail, alert, previous]
     return hashlib.sha256(json.dumps(fields, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from dbvigil.alerting import bulk
 from dbvigil.alerting.audit import Trail
 from dbvigil.alerts import routing
 from dbvigil.channels.base import Channel, NoticeType, Outcome
@@ -26,6 +27,10 @@ LEASE_SECONDS = 30.0
 
 _MOST_IN_ONE = 250
 _OPEN = ("pending", "sending")
+_COLUMNS = (
+    "event", "episode", "database", "type", "tier", "channel",
+    "status", "message_id", "attempts", "created_at", "due_at", "claimed_by", "error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +63,18 @@ class Order:
 
 def put(orders: Iterable[Order], now: datetime) -> None:
     """Adds to the outbox, within the caller's transaction. What is there already stays as it is."""
-    rows = [
-        Delivery(
-            event_id=order.event,
-            episode_id=order.episode,
-            database=order.database,
-            type=order.type,
-            tier=order.tier,
-            channel=order.channel,
-            created_at=now,
-            due_at=order.due_at,
-        )
-        for order in orders
-    ]
-    Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    bulk.insert(
+        Delivery,
+        _COLUMNS,
+        (
+            (
+                order.event, order.episode, order.database, order.type, order.tier, order.channel,
+                "pending", "", 0, now, order.due_at, "", "",
+            )
+            for order in orders
+        ),
+        once=True,
+    )  # fmt: skip
 
 
 def cancel_unsent(

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from dbvigil.alert import Alert, EscalationStep, EventName
-from dbvigil.alerting import bodies, outbox
+from dbvigil.alerting import bodies, bulk, outbox
 from dbvigil.alerting.audit import SYSTEM, Trail
 from dbvigil.alerting.outbox import Order
 from dbvigil.alerting.plan import Plan
@@ -26,6 +24,12 @@ SAMPLES = "samples"
 """The origin of an episode that the engine found."""
 
 _BATCH = 400
+_COLUMNS = tuple(field.attname for field in Episode._meta.concrete_fields)
+_CHANGING = tuple(
+    name
+    for name in _COLUMNS
+    if name not in ("id", "origin", "database", "metric", "no_data", "started_at", "policy")
+)
 _TOLD: Sequence[NoticeType] = ("alert.fired", "alert.severity_changed", "alert.escalated")
 
 
@@ -71,12 +75,17 @@ class Recorder:
         self._changed: dict[int, Episode] = {}
         self._touched: dict[int, Episode] = {}
         self._orders: list[Order] = []
+        self._resolved: list[tuple[Episode, int, datetime]] = []
+        self._told_of: dict[str, set[int]] = {}
         # Held before anything is read: an acknowledgement that comes meanwhile waits, and is not written over.
         self._trail.hold()
         names = sorted(databases)
         for start in range(0, len(names), _BATCH):
-            rows = Episode.objects.filter(database__in=names[start : start + _BATCH], resolved_at=None)
-            self._open.update({str(row.open_key): row for row in rows})
+            found = Episode.objects.filter(database__in=names[start : start + _BATCH], resolved_at=None)
+            self._open.update({str(row.open_key): row for row in found})
+        for row in self._open.values():
+            if row.told:
+                self._told_of.setdefault(row.database, set()).add(row.id)
 
     @property
     def open(self) -> list[Episode]:
@@ -138,23 +147,49 @@ class Recorder:
             logger.warning("%s is resolved and was not open", key.replace("\n", " "))
             return
         episode.resolved_at, episode.open_key = at, None
+        self._told_of.get(episode.database, set()).discard(episode.id)
         episode.value, episode.message = value, message or episode.message
         episode.next_step_at = episode.next_repeat_at = episode.quiet_since = None
         episode.suppressed_until, episode.inhibited_by = None, ""
         self._mark(episode)
         event = self._event(episode, "resolved", at)
-        # What still waits for company is told by nobody; what was due is told, and then that it is over.
-        self._orders = [order for order in self._orders if order.episode != episode.id or order.due_at <= at]
-        channels = [order.channel for order in self._orders if order.episode == episode.id]
-        if episode.id not in self._new:
-            outbox.cancel_unsent([episode.id], _TOLD, "over before it was sent", due_after=at)
-            channels += self._told(episode)
-        self._order(event, episode, "alert.resolved", dict.fromkeys(channels), at)
+        self._resolved.append((episode, event, at))
+
+    def _settle_resolved(self) -> None:
+        """Of every episode that ended: what still waits for company is told by nobody; what was due is told, and then that it is over."""
+        if not self._resolved:
+            return
+        ends = {episode.id: at for episode, _, at in self._resolved}
+        self._orders = [
+            order
+            for order in self._orders
+            if order.episode not in ends or order.due_at <= ends[order.episode]
+        ]
+        told: dict[int, list[str]] = {}
+        for order in self._orders:
+            if order.episode in ends:
+                told.setdefault(order.episode, []).append(order.channel)
+        earlier = [number for number in ends if number not in self._new]
+        for at in set(ends.values()):
+            outbox.cancel_unsent(
+                [number for number in earlier if ends[number] == at],
+                _TOLD,
+                "over before it was sent",
+                due_after=at,
+            )
+        for number, channel in self._told(earlier):
+            told.setdefault(number, []).append(channel)
+        for episode, event, at in self._resolved:
+            self._order(event, episode, "alert.resolved", dict.fromkeys(told.get(episode.id, ())), at)
 
     def write(self) -> list[Alert]:
         """Writes everything; the alerts that something happened to."""
-        Episode.objects.bulk_create(self._new.values(), batch_size=_BATCH)
-        _update([episode for number, episode in self._changed.items() if number not in self._new])
+        self._settle_resolved()
+        bulk.insert(
+            Episode, _COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in self._new.values())
+        )
+        changed = [row for number, row in self._changed.items() if number not in self._new]
+        bulk.update(Episode, _CHANGING, changed)
         self._trail.write()
         outbox.put(self._orders, self._now)
         return [bodies.alert(episode, self._now) for episode in self._touched.values()]
@@ -175,7 +210,7 @@ class Recorder:
             logger.warning("%s fires and is open already", key.replace("\n", " "))
             return
         at, plan = found.at, self._plan
-        others = any(row.database == evaluation.database and row.told for row in self._open.values())
+        others = bool(self._told_of.get(evaluation.database))
         until = plan.quiet_until(evaluation.database, found.metric, at)
         episode = Episode(
             id=self._trail.new_episode(),
@@ -234,7 +269,7 @@ class Recorder:
         self._mark(episode)
         event = self._event(episode, "flapping", found.at)
         if episode.told:
-            channels = dict.fromkeys(self._told(episode))
+            channels = self._channels_told(episode)
             self._order(event, episode, "alert.severity_changed", channels, found.at)
 
     def _go_on(self, evaluation: Evaluated, key: str, item: Active) -> None:
@@ -274,6 +309,7 @@ class Recorder:
         channels = policy[0].reaches(episode.severity, self._plan.channels) if policy else ()
         due = routing.first_due(episode.severity, others, at, self._plan.group_wait)
         episode.told = True
+        self._told_of.setdefault(episode.database, set()).add(episode.id)
         episode.escalation_level = 0
         self._start_clocks(episode, at)
         self._order(event, episode, kind, channels, due)
@@ -321,7 +357,7 @@ class Recorder:
         episode.next_repeat_at = at + timedelta(seconds=self._plan.repeat_after)
         self._mark(episode)
         event = self._event(episode, "reminded", at, {"acknowledged": episode.acknowledged_at is not None})
-        self._order(event, episode, "alert.fired", dict.fromkeys(self._told(episode)), at)
+        self._order(event, episode, "alert.fired", self._channels_told(episode), at)
 
     def set_quiet(self, key: str, until: datetime | None, at: datetime) -> None:
         """The suppression of an open episode now ends at `until`; None: it has ended."""
@@ -366,10 +402,16 @@ class Recorder:
             Order(event, episode.id, episode.database, kind, channel, due, tier) for channel in channels
         ]
 
-    def _told(self, episode: Episode) -> list[str]:
-        """The channels that were sent something about it, or are about to be."""
-        told = Delivery.objects.filter(episode=episode.id, type__in=_TOLD).exclude(status="cancelled")
-        return list(told.order_by("id").values_list("channel", flat=True))
+    def _told(self, episodes: Sequence[int]) -> list[tuple[int, str]]:
+        """Episodes with the channels that were sent something about them, or are about to be."""
+        found: list[tuple[int, str]] = []
+        for start in range(0, len(episodes), _BATCH):
+            sent = Delivery.objects.filter(episode__in=episodes[start : start + _BATCH], type__in=_TOLD)
+            found += sent.exclude(status="cancelled").order_by("id").values_list("episode_id", "channel")
+        return found
+
+    def _channels_told(self, episode: Episode) -> dict[str, None]:
+        return dict.fromkeys(channel for _, channel in self._told([episode.id]))
 
     def _mark(self, episode: Episode) -> None:
         self._changed[episode.id] = episode
@@ -382,25 +424,3 @@ def open_key(database: str, metric: str, no_data: bool = False) -> str:
 
 def _key(database: str, metric: str, no_data: bool) -> str:
     return f"{database}\n{metric}\nno data" if no_data else f"{database}\n{metric}"
-
-
-_FIELDS = [
-    field
-    for field in Episode._meta.concrete_fields
-    if field.name not in ("id", "origin", "database", "metric", "no_data", "started_at", "policy")
-]
-
-
-def _update(episodes: Sequence[Episode]) -> None:
-    """Writes changed episodes with one prepared statement: an ORM update each costs ten times as much in a storm."""
-    if not episodes:
-        return
-    quote = connection.ops.quote_name
-    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in _FIELDS)
-    statement = f"UPDATE {quote(Episode._meta.db_table)} SET {assignments} WHERE {quote('id')} = %s"  # noqa: S608
-    rows = [
-        [*(field.get_db_prep_save(field.pre_save(row, False), connection) for field in _FIELDS), row.id]
-        for row in episodes
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)

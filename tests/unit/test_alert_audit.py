@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from dbvigil.alerting import audit
 from dbvigil.alerting.audit import Trail
 from dbvigil.models import AppendOnlyError, AuditEvent
-from tests.support.alerts import at
+from tests.support.evaluations import at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

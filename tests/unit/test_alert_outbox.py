@@ -15,7 +15,7 @@ from dbvigil.alerting.sweep import sweep
 from dbvigil.alerts.routing import retry_wait
 from dbvigil.channels.base import Outcome
 from dbvigil.models import AuditEvent, ChannelState, Delivery
-from tests.support.alerts import Kept, at, fire, resolve
+from tests.support.evaluations import Kept, at, fire, resolve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

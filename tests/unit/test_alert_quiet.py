@@ -13,7 +13,7 @@ from dbvigil.alerts.quiet import Suppression, Window, check_window, until
 from dbvigil.channels.base import Outcome
 from dbvigil.errors import AlertError, ConfigurationError, UnknownAlert
 from dbvigil.models import AuditEvent, Delivery, Episode, MaintenanceWindow
-from tests.support.alerts import Kept, at, fire, resolve
+from tests.support.evaluations import Kept, at, fire, resolve
 
 MINUTE = 60.0
 

@@ -11,7 +11,7 @@ from dbvigil.alerting import quieting
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.sweep import sweep
 from dbvigil.models import AuditEvent, Delivery, Episode, MonitorProcess, TargetState
-from tests.support.alerts import active, at, evaluated, fire, resolve, transition, write
+from tests.support.evaluations import active, at, evaluated, fire, resolve, transition, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
