@@ -225,6 +225,7 @@ async def _connections(asked: _Asked) -> list[Row]:
 
 # -- who waits for whom
 
+# Who waits for nobody is found by a join: asked of each pair with NOT IN, three hundred waiting sessions took MySQL three seconds.
 _MYSQL_WAITS = """
     SELECT waiting.PROCESSLIST_ID AS waiting_id, waiting.PROCESSLIST_USER AS waiting_user, wait.seconds,
            COALESCE(waiting_event.DIGEST_TEXT, waiting_event.SQL_TEXT) AS waiting_statement,
@@ -234,10 +235,11 @@ _MYSQL_WAITS = """
            COALESCE(blocking_event.DIGEST_TEXT, blocking_event.SQL_TEXT) AS blocking_statement, wait.root
       FROM (SELECT one.REQUESTING_THREAD_ID AS waiting, one.BLOCKING_THREAD_ID AS blocking,
                    MIN(one.REQUESTING_ENGINE_LOCK_ID) AS lock_id, MAX(thread.PROCESSLIST_TIME) AS seconds,
-                   MAX(one.BLOCKING_ENGINE_TRANSACTION_ID NOT IN (
-                       SELECT REQUESTING_ENGINE_TRANSACTION_ID FROM performance_schema.data_lock_waits)) AS root
+                   MAX(waiter.id IS NULL) AS root
               FROM performance_schema.data_lock_waits AS one
               JOIN performance_schema.threads AS thread ON thread.THREAD_ID = one.REQUESTING_THREAD_ID
+              LEFT JOIN (SELECT DISTINCT REQUESTING_ENGINE_TRANSACTION_ID AS id FROM performance_schema.data_lock_waits) AS waiter
+                ON waiter.id = one.BLOCKING_ENGINE_TRANSACTION_ID
              GROUP BY 1, 2 ORDER BY root DESC, seconds DESC LIMIT {ROWS}) AS wait
       JOIN performance_schema.threads AS waiting ON waiting.THREAD_ID = wait.waiting
       LEFT JOIN performance_schema.threads AS blocking ON blocking.THREAD_ID = wait.blocking
@@ -260,10 +262,12 @@ def _innodb_waits(sources: _Sources) -> str:
                    requesting.trx_query AS waiting_text, holding.trx_mysql_thread_id AS blocking_id,
                    holding.trx_query AS blocking_text,
                    TIMESTAMPDIFF(SECOND, requesting.trx_wait_started, NOW()) AS seconds,
-                   one.blocking_trx_id NOT IN (SELECT requesting_trx_id FROM information_schema.INNODB_LOCK_WAITS) AS root
+                   waiter.id IS NULL AS root
               FROM information_schema.INNODB_LOCK_WAITS AS one
               JOIN information_schema.INNODB_TRX AS requesting ON requesting.trx_id = one.requesting_trx_id
               JOIN information_schema.INNODB_TRX AS holding ON holding.trx_id = one.blocking_trx_id
+              LEFT JOIN (SELECT DISTINCT requesting_trx_id AS id FROM information_schema.INNODB_LOCK_WAITS) AS waiter
+                ON waiter.id = one.blocking_trx_id
              ORDER BY root DESC, seconds DESC LIMIT {ROWS}) AS wait
       LEFT JOIN information_schema.INNODB_LOCKS AS locked ON locked.lock_id = wait.lock_id
       LEFT JOIN ({sources.sessions}) AS waiting ON waiting.id = wait.waiting_id
