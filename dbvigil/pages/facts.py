@@ -62,6 +62,7 @@ class Facts:
 
     alert: Alert
     title: str
+    message: str
     value: str
     threshold: str
     since: Moment
@@ -85,6 +86,8 @@ def facts(alert: Alert) -> Facts:
     return Facts(
         alert=alert,
         title=title(alert.metric),
+        # A figure and its percent sign stay on one line.
+        message=alert.message.replace(" %", "\N{NO-BREAK SPACE}%"),
         value="" if alert.value is None else reading(alert.metric, alert.value),
         threshold="" if alert.threshold is None else reading(alert.metric, alert.threshold),
         since=moment(alert.started_at),

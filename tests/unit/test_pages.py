@@ -88,7 +88,7 @@ def test_the_page_has_all_the_facts(users: dict[str, User]) -> None:
     check_headers(answer)
     text = answer.content.decode()
     for fact in (
-        "Connection use is 96.2 %, critical from 95.0 %",
+        "Connection use is 96.2\N{NO-BREAK SPACE}%, critical from 95.0\N{NO-BREAK SPACE}%",
         "<strong>shop</strong>",
         "connection_usage",
         '<dd class="critical">96.2 %</dd>',
@@ -185,7 +185,7 @@ def test_a_link_shows_what_it_is_about_and_changes_nothing(db: None) -> None:
             assert answer.status_code == 200
     check_headers(Client().get(path))
     text = Client().get(path).content.decode()
-    assert "Connection use is 96.2 %" in text and 'name="name" required' in text
+    assert "Connection use is 96.2\N{NO-BREAK SPACE}%" in text and 'name="name" required' in text
     assert stored(number).events == before and stored(number).acknowledged_at is None
 
 
