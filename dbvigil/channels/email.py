@@ -96,8 +96,11 @@ def _one(letter: EmailMultiAlternatives, connection: BaseEmailBackend) -> _Refus
     try:
         try:
             letter.send()
-        except smtplib.SMTPServerDisconnected:
+        except smtplib.SMTPServerDisconnected as error:
             _close(connection)
+            if isinstance(error.__context__, TimeoutError):
+                # smtplib calls it disconnected when it hung up itself, on a server that said nothing.
+                raise TimeoutError from None
             letter.send()
     except smtplib.SMTPRecipientsRefused as error:
         return _said(max((code for code, _ in error.recipients.values()), default=0))

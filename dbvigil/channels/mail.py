@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from dbvigil.channels.base import Notice
 from dbvigil.channels.text import WARNING, Message
 
-MOST_SHOWN = 20
+MOST_SHOWN = 8
 """Alerts of one message that are told in full; the others are named. Some readers cut what is beyond 102 KB."""
 
 _TEMPLATES = Path(__file__).parents[1] / "templates" / "dbvigil" / "mail"

@@ -6,6 +6,7 @@ Nothing here is escaped: a channel does that for its own service.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,14 +36,15 @@ _TITLES: Mapping[str, str] = {"up": "Server", "replication_running": "Replicatio
 class Told:
     """What is said about one alert. `state` is the word it begins with: CRITICAL, WARNING, RESOLVED, TEST ….
 
-    `line` is its subject without that word. `facts` are `(name, value)` in the order to show them; `evidence` is
-    `(title, lines)`. `page` and `acknowledge` are addresses, "" where there is none.
+    `line` is its subject without that word, `topic` what it shares with others that say the same. `facts` are `(name, value)` in
+    the order to show them; `evidence` is `(title, lines)`. `page` and `acknowledge` are addresses, "" where there is none.
     """
 
     state: str
     color: str
     database: str
     title: str
+    topic: str
     line: str
     summary: str
     facts: tuple[tuple[str, str], ...]
@@ -57,12 +59,12 @@ class Group:
     """Alerts of one message that say the same of several databases."""
 
     state: str
-    title: str
+    topic: str
     databases: tuple[str, ...]
 
     @property
     def heading(self) -> str:
-        return f"{self.state} · {self.title} ({len(self.databases)})"
+        return f"{self.state} · {self.topic} ({len(self.databases)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,9 @@ def compose(notice: Notice) -> Message:
     if len(told) == 1:
         subject = f"[{state}] {told[0].database}: {told[0].line}"
     else:
-        first = ", ".join(f"{group.title.lower()} ({len(group.databases)})" for group in groups[:3])
-        more = "" if len(groups) <= 3 else f" and {len(groups) - 3} more kinds"
+        topics = Counter(one.topic for one in told)
+        first = ", ".join(f"{_inside(topic)} ({number})" for topic, number in topics.most_common(3))
+        more = f" and {len(topics) - 3} more" if len(topics) > 3 else ""
         count = len({one.database for one in told})
         subject = (
             f"[{state}] {len(told)} alerts on {count} database{'s' if count != 1 else ''}: {first}{more}"
@@ -156,6 +159,7 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         color=color,
         database=clip(body.get("database", ""), 80),
         title=title_of(str(body.get("metric", ""))),
+        topic=_topic(body, resolved),
         line=_line(body, resolved),
         summary=clip(body.get("message") or "", LONGEST_TEXT),
         facts=_facts(notice, body, resolved),
@@ -187,10 +191,23 @@ def value_of(metric: str, value: object) -> str:
     return clip(value, 120)
 
 
+def _inside(title: str) -> str:
+    """A title as it stands within a sentence: without its capital, unless it begins with an abbreviation."""
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]
+
+
+def _topic(body: Mapping[str, Any], resolved: bool) -> str:
+    metric = str(body.get("metric", ""))
+    if body.get("no_data") or body.get("flapping") or metric in _STATES:
+        line = _line(body, resolved)
+        return line[:1].upper() + line[1:]
+    return title_of(metric)
+
+
 def _line(body: Mapping[str, Any], resolved: bool) -> str:
     metric = str(body.get("metric", ""))
     title = title_of(metric)
-    name = title if title[:2].isupper() else title[:1].lower() + title[1:]
+    name = _inside(title)
     if body.get("no_data"):
         return f"{name} can be read again" if resolved else f"{name} cannot be read"
     if body.get("flapping") and not resolved:
@@ -268,8 +285,8 @@ def _lasted(seconds: float) -> str:
 def _groups(told: Iterable[Told]) -> tuple[Group, ...]:
     found: dict[tuple[str, str], list[str]] = {}
     for one in told:
-        found.setdefault((one.state, one.title), []).append(one.database)
-    return tuple(Group(state, title, tuple(names)) for (state, title), names in found.items())
+        found.setdefault((one.state, one.topic), []).append(one.database)
+    return tuple(Group(state, topic, tuple(names)) for (state, topic), names in found.items())
 
 
 _INTROS: Mapping[str, str] = {

@@ -20,6 +20,7 @@ import httpcore
 import httpx
 
 from dbvigil.channels.addresses import OPERATOR, Reach
+from dbvigil.channels.hush import unheard
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
@@ -74,9 +75,12 @@ def post(
     target, sent = _request(url, headers, len(content))
     backend = _Pinned(reach, resolver, deadline, connect_seconds)
     try:
-        with httpcore.ConnectionPool(
-            ssl_context=_trust(), max_keepalive_connections=0, network_backend=backend
-        ) as pool:
+        with (
+            unheard(),
+            httpcore.ConnectionPool(
+                ssl_context=_trust(), max_keepalive_connections=0, network_backend=backend
+            ) as pool,
+        ):
             return _exchange(pool, target, sent, content, read)
     except Undelivered:
         raise
