@@ -13,6 +13,7 @@ for name in [name for name in os.environ if name.startswith(("DB_", "DATABASE_UR
 
 pytest_plugins = [
     "tests.support.postgres",
+    "tests.support.receiver",
     "tests.support.servers",
     "tests.support.service",
     "tests.support.api",

@@ -51,7 +51,9 @@ def _run(statement: str, rows: Iterable[list[Any]]) -> None:
 def _adapter(field: Any) -> Callable[[Any], Any]:
     """What makes a value of `field` fit for the database's driver."""
     if isinstance(field, models.DateTimeField):
-        return _moment
+        # Asked once: which connection a thread has is looked up each time.
+        vendor = connection.vendor
+        return lambda value: None if value is None else _adapted(vendor, value)
     if isinstance(field, models.JSONField):
         return lambda value: field.get_db_prep_save(value, connection)
     return _as_it_is
@@ -59,10 +61,6 @@ def _adapter(field: Any) -> Callable[[Any], Any]:
 
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-def _moment(value: datetime | None) -> Any:
-    return None if value is None else _adapted(connection.vendor, value)
 
 
 @lru_cache(maxsize=1_024)

@@ -27,10 +27,11 @@ from dbvigil.alert import Alert
 from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerting.record import Evaluated
 from dbvigil.alerts import engine
-from dbvigil.alerts.engine import RuleState
+from dbvigil.alerts.engine import RuleState, Step
 from dbvigil.alerts.rules import Rule, for_database
 from dbvigil.analysis import rates
 from dbvigil.analysis.health import assess
+from dbvigil.collectors import evidence
 from dbvigil.collectors.runner import Sampler, boot_clock, monotonic
 from dbvigil.errors import ConfigurationError, ServerError
 from dbvigil.history.base import History
@@ -50,6 +51,7 @@ _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
 _MOST_FOR_ONE_SAMPLE = 10.0
 _FIRST_RATES_AFTER = 2.0
+_EVIDENCE_SECONDS = 2.0
 # That a server is back should not wait a whole interval either.
 _LOOK_AGAIN_AFTER = 5.0
 # A server or a proxy that goes on ending its connections is not stormed.
@@ -287,7 +289,11 @@ class MonitorLoop:
                 previous, earlier = snapshot or previous, metrics
                 found = engine.step(self._rules_of(alias), metrics, states, metrics.timestamp)
                 evaluated = Evaluated(
-                    alias, metrics.timestamp, found, first=first_look and metrics.up is not None
+                    alias,
+                    metrics.timestamp,
+                    found,
+                    await self._evidence(sampler, found) if found.transitions and metrics.up else {},
+                    first=first_look and metrics.up is not None,
                 )
                 first_look = first_look and metrics.up is None
                 changed = None if found.states == states else _stored(found.states)
@@ -305,6 +311,22 @@ class MonitorLoop:
                     slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
         finally:
             await sampler.close()
+
+    @staticmethod
+    async def _evidence(sampler: Sampler, found: Step) -> dict[str, Mapping[str, Any]]:
+        """What was going on, for each alert that fires or gets worse; asked once a kind."""
+        wanted = {
+            one.metric: one.rule.evidence
+            for one in found.transitions
+            if one.rule is not None
+            and one.rule.evidence
+            and one.kind in ("fired", "severity_changed")
+            and not one.no_data
+        }
+        if not wanted:
+            return {}
+        seen = await evidence.gather(sampler.server, sorted(set(wanted.values())), _EVIDENCE_SECONDS)
+        return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}
 
     def _rules_of(self, alias: str) -> tuple[Rule, ...]:
         """The rules of one database under the thresholds that hold now."""

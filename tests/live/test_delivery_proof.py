@@ -6,21 +6,17 @@ over before it fired.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from dbvigil.alerting.outbox import LEASE_SECONDS
+from tests.support.receiver import Receiver
 from tests.support.service import Service
 
 ALERTS = 1_000
@@ -42,82 +38,6 @@ alerting = get_database_alerting()
 for alert in reversed(alerting.get_active_alerts()):
     alerting.resolve_alert(alert.id, "mended")
 """
-
-
-class Sink:
-    """An HTTP receiver that notes every message in the order it answered, and may do something at a step of one."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-        self.requests = 0
-        self.before_answer: Callable[[int], None] | None = None
-        self.after_answer: Callable[[int], None] | None = None
-        self._lock = threading.Lock()
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                with sink._lock:
-                    sink.requests += 1
-                    number = sink.requests
-                    # What has come in whole counts as received, whatever becomes of the answer.
-                    sink.messages.append((self.headers["webhook-id"], body))
-                if sink.before_answer is not None:
-                    sink.before_answer(number)
-                try:
-                    self.send_response(204)
-                    self.send_header("content-length", "0")
-                    self.end_headers()
-                    self.wfile.flush()
-                except OSError:
-                    # The sender was killed while it waited.
-                    return
-                if sink.after_answer is not None:
-                    sink.after_answer(number)
-
-            def handle(self) -> None:
-                # The sender was killed with the connection open.
-                with contextlib.suppress(ConnectionResetError):
-                    super().handle()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/hook"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def told(self, kind: str) -> Counter[str]:
-        """How many messages of a type told of each metric."""
-        with self._lock:
-            messages = list(self.messages)
-        return Counter(
-            alert["metric"] for _, body in messages if body["type"] == kind for alert in _alerts(body)
-        )
-
-
-def _alerts(body: dict[str, Any]) -> list[dict[str, Any]]:
-    data = body["data"]
-    found: list[dict[str, Any]] = data.get("alerts", [data])
-    return found
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    sink = Sink()
-    yield sink
-    sink.close()
 
 
 class Workers:
@@ -155,25 +75,25 @@ class Workers:
                 process.wait(20)
 
 
-def test_a_thousand_alerts_survive_sigkill_at_every_step(service: Service, sink: Sink) -> None:
-    service.extra = {"DB_ALERT_WEBHOOK_URL": sink.url}
+def test_a_thousand_alerts_survive_sigkill_at_every_step(service: Service, receiver: Receiver) -> None:
+    service.extra = {"DB_ALERT_WEBHOOK_URL": receiver.url}
     workers = Workers(service)
     try:
         # At these requests the sender is killed with its bytes sent and no answer, or with the answer on its way.
-        sink.before_answer = lambda number: workers.kill_one() if number in (2, 5, 9, 14) else None
-        sink.after_answer = lambda number: workers.kill_one() if number in (3, 7, 11) else None
+        receiver.before_answer = lambda number: workers.kill_one() if number in (2, 5, 9, 14) else None
+        receiver.after_answer = lambda number: workers.kill_one() if number in (3, 7, 11) else None
         _raise_with_a_kill(service, workers)
         _kill_at_claims(service, workers)
-        _await(service, lambda: len(sink.told("alert.fired")) >= ALERTS)
-        phase = sink.requests
-        sink.before_answer = lambda number: workers.kill_one() if number - phase in (1, 4, 8) else None
-        sink.after_answer = lambda number: workers.kill_one() if number - phase in (2, 6) else None
+        _await(service, lambda: len(receiver.told("alert.fired")) >= ALERTS)
+        phase = receiver.requests
+        receiver.before_answer = lambda number: workers.kill_one() if number - phase in (1, 4, 8) else None
+        receiver.after_answer = lambda number: workers.kill_one() if number - phase in (2, 6) else None
         service.python(RESOLVE)
-        _await(service, lambda: len(sink.told("alert.resolved")) >= ALERTS)
+        _await(service, lambda: len(receiver.told("alert.resolved")) >= ALERTS)
         _await(service, lambda: not service.rows("SELECT 1 FROM dbvigil_delivery WHERE status <> 'sent'"))
     finally:
         workers.close()
-    _judge(sink, workers.kills)
+    _judge(receiver, workers.kills)
     verdict = service.manage("database_monitor", "verify-audit")
     assert verdict.returncode == 0
     assert workers.kills >= 8
@@ -215,31 +135,31 @@ def _await(service: Service, done: Callable[[], bool]) -> None:
     service.wait_for(done, 3 * LEASE_SECONDS + 30, "not everything was delivered")
 
 
-def _judge(sink: Sink, kills: int) -> None:
-    fired, resolved = sink.told("alert.fired"), sink.told("alert.resolved")
+def _judge(receiver: Receiver, kills: int) -> None:
+    fired, resolved = receiver.told("alert.fired"), receiver.told("alert.resolved")
     wanted = {f"trouble-{number}" for number in range(ALERTS)}
     assert set(fired) == wanted, "lost"
     assert set(resolved) == wanted, "lost"
-    messages = [identity for identity, _ in sink.messages]
+    messages = [identity for identity, _ in receiver.messages]
     twice = sum(count - 1 for count in Counter(messages).values())
     # Three workers with one channel each: what was in flight at a kill is at most three messages.
     assert twice <= WORKERS * kills
     by_event: dict[tuple[str, str], set[str]] = {}
-    for identity, body in sink.messages:
-        for alert in _alerts(body):
+    for identity, body in receiver.messages:
+        for alert in Receiver.alerts(body):
             by_event.setdefault((body["type"], alert["metric"]), set()).add(identity)
     assert all(len(identities) == 1 for identities in by_event.values()), (
         "a duplicate under another message id"
     )
     over: set[str] = set()
     told: set[str] = set()
-    for _, body in sink.messages:
-        for alert in _alerts(body):
+    for _, body in receiver.messages:
+        for alert in Receiver.alerts(body):
             if body["type"] == "alert.fired":
                 told.add(alert["metric"])
             elif body["type"] == "alert.resolved":
                 over.add(alert["metric"])
                 assert alert["metric"] in told, "over before it fired"
     bodies: dict[str, dict[str, Any]] = {}
-    for identity, body in sink.messages:
+    for identity, body in receiver.messages:
         assert bodies.setdefault(identity, body)["data"] == body["data"], "another message under the same id"
