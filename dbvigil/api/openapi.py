@@ -131,7 +131,8 @@ class ApiSchema(AutoSchema):
         body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         if body and self._declared.example:
             body["content"]["application/json"]["example"] = dict(self._declared.example)
-            body["required"] = True
+            # Where every key may be left out, so may the body.
+            body["required"] = any(field.required for field in self._declared.body().fields.values())
         return body
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
