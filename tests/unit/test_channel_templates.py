@@ -1,0 +1,129 @@
+"""Templates of an operator's own: what they can say, and that they can do no harm."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+
+from dbvigil.channels.base import Notice
+from dbvigil.channels.sample import sample_alert
+from dbvigil.channels.templates import (
+    MOST_OUTPUT,
+    MOST_SOURCE,
+    TemplateTrouble,
+    context_of,
+    preview,
+    render,
+    words,
+)
+from dbvigil.channels.text import compose
+from tests.support.waiting import wait_for
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+SAMPLE = Notice("msg_1", "alert.fired", NOW, (sample_alert(NOW),), ({"page": "https://v.example/7"},))
+
+
+def test_a_preview_shows_what_would_be_sent() -> None:
+    source = "{% for one in alerts %}{{ one.state }} {{ one.database }}: {{ one.line }}, {{ bodies[0].value }}{% endfor %}"
+    assert preview(source, SAMPLE) == "CRITICAL shop: connection usage 96 % (≥ 95 %), 96.0"
+
+
+def test_values_are_escaped_in_html_and_nowhere_else() -> None:
+    sample = Notice("msg_1", "alert.fired", NOW, ({**sample_alert(NOW), "database": "<b>"},))
+    assert preview("{{ alerts[0].database }}", sample, "html") == "&lt;b&gt;"
+    assert preview("{{ alerts[0].database }}", sample, "text") == "<b>"
+
+
+def test_a_subject_is_one_line() -> None:
+    assert preview("a\r\nBcc: eve@evil.example\n", SAMPLE, "subject") == "a Bcc: eve@evil.example"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("{{ nope }}", "text line 1: 'nope' is undefined"),
+        ("first\n{{ alerts[0].nope.more }}", "text line 2: "),
+        ("first\nsecond\n{% if %}", "text line 3: "),
+        ("first\n{% for x in alerts %}", "text line 2: "),
+        ("{% include '/etc/passwd' %}", "no loader"),
+        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{{ cycler.__init__.__globals__.os.system('true') }}", "unsafe"),
+        ("{{ alerts.append(1) }}", "unsafe"),
+        ("{{ bodies[0].update({}) }}", "unsafe"),
+        ("{% for i in range(1000000) %}x{% endfor %}", "Range too big"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+        ("{{ 'x' * 70000 }}", "more than 64 KiB"),
+        ("{% for i in range(99999) %}xxxxxxxxxx{% endfor %}", "more than 64 KiB"),
+        ("{{ 'x' * 10 ** 10 }}", "time or memory"),
+        ("{{ 10 ** (10 ** 8) }}", "time or memory"),
+        (
+            "{% set s = namespace(x='xxxxxxxx') %}{% for i in range(60) %}{% set s.x = s.x ~ s.x %}{% endfor %}",
+            "time or memory",
+        ),
+        ("x" * (MOST_SOURCE + 1), "larger than 16 KiB"),
+        ("{{ 1 / 0 }}", "text line 1: division by zero"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_one_line(source: str, says: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(TemplateTrouble) as caught:
+        render({"text": source}, context_of(compose(SAMPLE), SAMPLE), seconds=1.5)
+    assert says in str(caught.value) or "longer than" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - started < 4
+
+
+def test_a_loop_without_end_is_ended() -> None:
+    source = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    started = time.monotonic()
+    with pytest.raises(TemplateTrouble, match=r"longer than 1 s|time or memory"):
+        render({"text": source}, {}, seconds=1)
+    assert time.monotonic() - started < 2
+
+
+def test_the_largest_output_that_is_allowed() -> None:
+    assert len(preview(f"{{{{ 'x' * {MOST_OUTPUT} }}}}", SAMPLE)) == MOST_OUTPUT
+
+
+def test_the_process_that_renders_is_given_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leaves the sandbox finds nothing there: not the environment, and no other file of ours is open."""
+    monkeypatch.setenv("DB_ALERT_WEBHOOK_SECRET", "whsec_xyz")
+    source = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    failed: list[Exception] = []
+
+    def endless() -> None:
+        try:
+            render({"text": source}, {}, seconds=2)
+        except TemplateTrouble as trouble:
+            failed.append(trouble)
+
+    thread = threading.Thread(target=endless)
+    thread.start()
+    found: list[psutil.Process] = []
+
+    def rendering() -> bool:
+        found[:] = [
+            one for one in psutil.Process().children() if "template_worker" in " ".join(one.cmdline())
+        ]
+        return bool(found)
+
+    wait_for(rendering, "the process that renders", 2)
+    assert set(found[0].environ()) <= {"PYTHONPATH", "LC_CTYPE"}
+    assert found[0].open_files() == []
+    thread.join(5)
+    assert len(failed) == 1
+    assert not found[0].is_running()
+
+
+def test_a_part_that_does_not_exist() -> None:
+    with pytest.raises(TemplateTrouble, match="there are: subject, text, html"):
+        render({"body": "x"}, {})
+
+
+def test_a_template_that_fails_costs_no_alert(caplog: pytest.LogCaptureFixture) -> None:
+    assert words({"subject": "{{ nope }}"}, compose(SAMPLE), SAMPLE) == {}
+    assert "subject line 1: 'nope' is undefined" in caplog.text
