@@ -1,4 +1,4 @@
-"""Writes the reference pages that the code itself knows best, into docs/reference: metrics, settings, health.
+"""Writes the reference pages that the code itself knows best, into docs/reference: metrics, settings, health, rules.
 
 `python scripts/reference_pages.py` writes them; with `--check` it writes nothing and fails where a page is out of date.
 """
@@ -18,9 +18,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 django.setup()
 
 from dbvigil import conf  # noqa: E402 - Django must be set up first
+from dbvigil.alerts.rules import SHIPPED, Rule, for_database  # noqa: E402
 from dbvigil.analysis import health  # noqa: E402
 from dbvigil.catalogue import METRICS, Metric  # noqa: E402
 from dbvigil.display import display  # noqa: E402
+from dbvigil.types import Threshold  # noqa: E402
 
 _GROUPS = {
     "server": "The server",
@@ -90,10 +92,52 @@ def health_page() -> str:
     return text
 
 
+def rules_page() -> str:
+    """docs/reference/rules.md, from the rules that ship with the thresholds that ship."""
+    text = (
+        "# Rules\n\n"
+        + _MADE
+        + "What raises an alert without anybody asking, and why. Thresholds are changed in the settings, through the API or in Python; "
+        "`DB_ALERT_RULES`\nswitches a rule off or changes its times. Every other metric that is given a threshold has a rule of its own: "
+        "two minutes beyond it.\n\n"
+        "| rule | warning | critical | fires after | is over after |\n| --- | --- | --- | --- | --- |\n"
+    )
+    levels = {
+        row.name: Threshold(row.name, row.warning, row.critical)
+        for row in METRICS
+        if row.warning is not None or row.critical is not None
+    }
+    rules = {rule.id: rule for rule in for_database(levels)}
+    shipped = [rules[rule.id] for rule in SHIPPED if rule.id in rules]
+    text += "".join(_rule_row(rule) for rule in shipped)
+    for rule in shipped:
+        actions = "".join(f"{number}. {action}\n" for number, action in enumerate(rule.actions, 1))
+        about = "" if rule.id == rule.metric else f" Its alerts carry the metric `{rule.metric}`."
+        text += f"\n## {rule.id}\n\n{rule.why}{about}\n\n{actions}"
+    return text
+
+
+def _rule_row(rule: Rule) -> str:
+    def level(value: float | None) -> str:
+        if value is None:
+            return ""
+        return "is so" if rule.condition is not None else display(rule.metric, value)
+
+    after = _seconds(rule.hold)
+    if rule.critical is not None and rule.critical_after != rule.hold:
+        after += f", critical {_seconds(rule.critical_after)}"
+    return f"| `{rule.id}` | {level(rule.warning)} | {level(rule.critical)} | {after} | {_seconds(rule.keep)} |\n"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s" if value else "at once"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_page,
     "settings.md": settings_page,
     "health.md": health_page,
+    "rules.md": rules_page,
 }
 
 
