@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from dbvigil.alert import Alert
 from dbvigil.alerting import links
 from dbvigil.alerting.service import get_database_alerting
+from dbvigil.pages import urls
 from dbvigil.pages.base import one_line, some_lines
 from tests.support.raised import HTML, LINES, fire
 
@@ -310,3 +311,11 @@ def _sendable(text: str) -> str:
 
 def test_the_style_is_found() -> None:
     assert finders.find("dbvigil/pages.css")
+
+
+def test_there_are_no_other_pages() -> None:
+    """Everything else below dbvigil's URLs is an address for programs, which tests/unit/test_api_access.py walks."""
+    assert {str(entry.pattern) for entry in urls.urlpatterns} == {
+        "alerts/<int:alert_id>/",
+        "acknowledge/<str:token>/",
+    }
