@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -45,18 +46,20 @@ def summary_style(alerts: Sequence[Alert]) -> str:
 
 
 def sent(notifications: Sequence[Notification]) -> str:
-    """By channel what became of its messages: "email 2 sent, slack failed"."""
+    """By channel what became of its messages: "email 2 sent, 1 pending; slack 1 failed"."""
     parts = []
     for channel in dict.fromkeys(row.channel for row in notifications):
-        rows = [row for row in notifications if row.channel == channel and row.status != "cancelled"]
-        count = sum(row.status == "sent" for row in rows)
-        words = [f"{count} sent"] * bool(count)
-        words += dict.fromkeys(
-            {"sending": "pending"}.get(row.status, row.status) for row in rows if row.status != "sent"
+        counts = Counter(
+            # What is being sent at this moment is not there yet.
+            "pending" if row.status == "sending" else row.status
+            for row in notifications
+            if row.channel == channel and row.status != "cancelled"
         )
-        if words:
-            parts.append(f"{clean(channel)} {' and '.join(words)}")
-    return ", ".join(parts)
+        if counts:
+            parts.append(
+                f"{clean(channel)} " + ", ".join(f"{count} {status}" for status, count in counts.items())
+            )
+    return "; ".join(parts)
 
 
 def lines(alerts: Sequence[Alert], past: Sequence[Alert] | None, now: datetime) -> list[str]:

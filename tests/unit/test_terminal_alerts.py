@@ -54,12 +54,18 @@ def told(channel: str, status: str, attempts: int = 1) -> Notification:
 
 
 def test_a_pipe_gets_one_line_an_alert() -> None:
-    sent = (told("email", "sent"), told("email", "sent"), told("slack", "failed"), told("webhook", "sending"))
+    sent = (
+        told("email", "sent"),
+        told("email", "sent"),
+        told("slack", "failed"),
+        told("webhook", "sending"),
+        told("fax", "cancelled"),
+    )
     lines = views.lines([alert(notifications=sent, acknowledged_by="ada")], None, NOW)
     assert lines[0].split() == [*views._HEAD[:8], "TAKEN", "BY", "SENT", "MESSAGE"]
     assert lines[1] == (
         "7   critical  firing  shop      connection_usage  96.2 %  95.0 %     08:53  ada       "
-        "email 2 sent, slack failed, webhook pending  Connection use is 96.2 %, critical from 95.0 %"
+        "email 2 sent; slack 1 failed; webhook 1 pending  Connection use is 96.2 %, critical from 95.0 %"
     )
     assert views.lines([], None, NOW) == ["no alert is active"]
     assert views.lines([], [], NOW) == ["no alert is active", "", "no alert in this time"]
