@@ -109,7 +109,8 @@ def _one(letter: EmailMultiAlternatives, connection: BaseEmailBackend) -> _Refus
             f"the mail server did not accept the login ({error.smtp_code})", False, everybody=True
         )
     except smtplib.SMTPSenderRefused as error:
-        return _said(error.smtp_code, "the sender's address")
+        # Settings are wrong, here or there: they can be put right before the message is given up.
+        return _Refusal(f"the mail server refused the sender ({error.smtp_code})", False, everybody=True)
     except smtplib.SMTPConnectError as error:
         return _Refusal(f"the mail server accepts no connections ({error.smtp_code})", False, everybody=True)
     except smtplib.SMTPResponseException as error:
@@ -132,10 +133,10 @@ def _one(letter: EmailMultiAlternatives, connection: BaseEmailBackend) -> _Refus
     return None
 
 
-def _said(code: int, what: str = "it") -> _Refusal:
+def _said(code: int) -> _Refusal:
     if 500 <= code < 600:
-        return _Refusal(f"the mail server refused {what} ({code})", True)
-    return _Refusal(f"the mail server put {what} off ({code})", False)
+        return _Refusal(f"the mail server refused it ({code})", True)
+    return _Refusal(f"the mail server put it off ({code})", False)
 
 
 def _outcome(count: int, refusals: Sequence[_Refusal], untried: int) -> Outcome:

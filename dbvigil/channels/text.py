@@ -5,31 +5,21 @@ Nothing here is escaped: a channel does that for its own service.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dbvigil.catalogue import BY_NAME
 from dbvigil.channels.base import Notice
-from dbvigil.channels.evidence import blocks, clip, words
-from dbvigil.display import display
+from dbvigil.channels.evidence import blocks, clip
+from dbvigil.channels.line import inside, is_state, limit_of, line_of, title_of, topic_of, value_of
 
 LONGEST_SUBJECT = 140
 LONGEST_TEXT = 600
 MOST_ACTIONS = 6
 
 CRITICAL, WARNING, RESOLVED = "#d32f2f", "#f9a825", "#2e7d32"
-
-# What is no number has words of its own: while it lasts, and when it is over.
-_STATES: Mapping[str, tuple[str, str]] = {
-    "up": ("server is down", "server is up again"),
-    "replication_running": ("replication is stopped", "replication runs again"),
-    "errant_gtids": ("has errant GTIDs", "has no errant GTIDs any more"),
-}
-_TITLES: Mapping[str, str] = {"up": "Server", "replication_running": "Replication"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,7 @@ def compose(notice: Notice) -> Message:
         subject = f"[{state}] {told[0].database}: {told[0].line}"
     else:
         topics = Counter(one.topic for one in told)
-        first = ", ".join(f"{_inside(topic)} ({number})" for topic, number in topics.most_common(3))
+        first = ", ".join(f"{inside(topic)} ({number})" for topic, number in topics.most_common(3))
         more = f" and {len(topics) - 3} more" if len(topics) > 3 else ""
         count = len({one.database for one in told})
         subject = (
@@ -159,8 +149,8 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         color=color,
         database=clip(body.get("database", ""), 80),
         title=title_of(str(body.get("metric", ""))),
-        topic=_topic(body, resolved),
-        line=_line(body, resolved),
+        topic=topic_of(body, resolved),
+        line=line_of(body, resolved),
         summary=clip(body.get("message") or "", LONGEST_TEXT),
         facts=_facts(notice, body, resolved),
         evidence=() if resolved else blocks(body.get("evidence") or {}),
@@ -168,64 +158,6 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         page=links.get("page", ""),
         acknowledge="" if resolved else links.get("acknowledge", ""),
     )
-
-
-def title_of(metric: str) -> str:
-    """A metric's name for people."""
-    if metric in _TITLES:
-        return _TITLES[metric]
-    known = BY_NAME.get(metric)
-    return known.title if known is not None else clip(words(metric).capitalize(), 80)
-
-
-def value_of(metric: str, value: object) -> str:
-    """A value for people, with its unit where the metric is in the catalogue."""
-    if metric in BY_NAME:
-        return clip(display(metric, value).replace(".0 %", " %"), 120)
-    if value is None:
-        return "n/a"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else "n/a"
-    return clip(value, 120)
-
-
-def _inside(title: str) -> str:
-    """A title as it stands within a sentence: without its capital, unless it begins with an abbreviation."""
-    return title if title[:2].isupper() else title[:1].lower() + title[1:]
-
-
-def _topic(body: Mapping[str, Any], resolved: bool) -> str:
-    metric = str(body.get("metric", ""))
-    if body.get("no_data") or body.get("flapping") or metric in _STATES:
-        line = _line(body, resolved)
-        return line[:1].upper() + line[1:]
-    return title_of(metric)
-
-
-def _line(body: Mapping[str, Any], resolved: bool) -> str:
-    metric = str(body.get("metric", ""))
-    title = title_of(metric)
-    name = _inside(title)
-    if body.get("no_data"):
-        return f"{name} can be read again" if resolved else f"{name} cannot be read"
-    if body.get("flapping") and not resolved:
-        return f"{name} keeps changing"
-    if metric in _STATES:
-        return _STATES[metric][resolved]
-    value = body.get("value")
-    if value is None:
-        return name
-    limit = _limit(metric, body.get("threshold"))
-    return f"{name} {value_of(metric, value)}" + (f" ({limit})" if limit and not resolved else "")
-
-
-def _limit(metric: str, threshold: object) -> str:
-    if threshold is None:
-        return ""
-    known = BY_NAME.get(metric)
-    return f"{'≤' if known is not None and known.bad == 'low' else '≥'} {value_of(metric, threshold)}"
 
 
 def _facts(notice: Notice, body: Mapping[str, Any], resolved: bool) -> tuple[tuple[str, str], ...]:
@@ -237,9 +169,15 @@ def _facts(notice: Notice, body: Mapping[str, Any], resolved: bool) -> tuple[tup
     if body.get("no_data"):
         facts.append(("Value", "no data"))
     elif body.get("value") is not None:
-        facts.append(("Value", value_of(metric, body["value"])))
-    if body.get("threshold") is not None:
-        facts.append(("Threshold", _limit(metric, body["threshold"])))
+        value = body["value"]
+        told = (
+            line_of(body, resolved)
+            if is_state(metric) and isinstance(value, bool)
+            else value_of(metric, value)
+        )
+        facts.append(("Value", told))
+    if body.get("threshold") is not None and not is_state(metric):
+        facts.append(("Threshold", limit_of(metric, body["threshold"])))
     facts.append(("Severity", clip(body.get("severity", ""), 20)))
     since = _moment(body.get("started_at"))
     if since is not None:

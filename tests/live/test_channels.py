@@ -429,6 +429,13 @@ def test_a_message_that_is_refused_at_its_end(smtp: SmtpSink, code: int, permane
     assert str(code) in found.detail
 
 
+@pytest.mark.parametrize("code", [451, 530, 550])
+def test_a_sender_who_is_refused_may_be_put_right(smtp: SmtpSink, code: int) -> None:
+    smtp.sender_code = code
+    found = Email(("ada@shop.example", "bob@shop.example")).send(notice())
+    assert found == Outcome(False, f"the mail server refused the sender ({code})")
+
+
 def test_a_dropped_connection_is_made_again_once(smtp: SmtpSink) -> None:
     smtp.drops = 1
     assert Email(("ada@shop.example", "bob@shop.example")).send(notice()).ok

@@ -167,12 +167,13 @@ class RawSink:
 
 @dataclass
 class SmtpSink:
-    """A mail server: `refuses` and `defers` name recipients (550 and 451 for them); `data_code` answers every message; `drops`
-    ends so many connections in the middle of a message; `hangs` says nothing at all after the recipient.
+    """A mail server: `refuses` and `defers` name recipients (550 and 451 for them), `sender_code` and `data_code` answer every
+    sender and every message, and `drops` connections end in the middle of a message.
     """
 
     refuses: set[str] = field(default_factory=set)
     defers: set[str] = field(default_factory=set)
+    sender_code: int = 250
     data_code: int = 250
     drops: int = 0
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
@@ -194,7 +195,16 @@ class SmtpSink:
     def messages(self, recipient: str) -> list[EmailMessage]:
         return [message for address, message in self.received if address == recipient]
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd finds it by this name
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd finds it by this name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.sender_code != 250:
+            return f"{self.sender_code} <{address}> is not welcome"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address in self.refuses:

@@ -87,8 +87,37 @@ def test_a_message_has_everything_a_person_needs() -> None:
             {"metric": "made_up_figure", "value": 3.25, "threshold": 3},
             "[CRITICAL] shop: made up figure 3.25 (≥ 3)",
         ),
-        ("alert.fired", {"metric": "errant_gtids", "value": "a-b:1-7"}, "[CRITICAL] shop: has errant GTIDs"),
-        ("alert.fired", {"value": None, "threshold": None}, "[CRITICAL] shop: connection usage"),
+        (
+            "alert.fired",
+            {"metric": "errant_gtids", "value": "a-b:1-7"},
+            "[CRITICAL] shop: replica has transactions of its own",
+        ),
+        (
+            "alert.fired",
+            {"metric": "read_only", "value": False, "threshold": 0.0},
+            "[CRITICAL] shop: replica accepts writes",
+        ),
+        (
+            "alert.fired",
+            {"metric": "uptime", "value": 70, "threshold": 300},
+            "[CRITICAL] shop: server was restarted",
+        ),
+        (
+            "alert.fired",
+            {
+                "database": "dbvigil",
+                "metric": "sampling",
+                "value": None,
+                "threshold": None,
+                "message": "no new samples of shop",
+            },
+            "[CRITICAL] dbvigil: no new samples of shop",
+        ),
+        (
+            "alert.resolved",
+            {"database": "dbvigil", "metric": "sampling", "value": None, "threshold": None},
+            "[RESOLVED] dbvigil: sampling: it is over",
+        ),
     ],
 )
 def test_subjects(kind: NoticeType, changes: dict[str, Any], expected: str) -> None:
@@ -122,6 +151,15 @@ def test_many_alerts_are_all_named_before_any_detail() -> None:
     page = html(message, NOW)
     assert [name for name in [*names, "quiet"] if name not in page] == []
     assert len(page.encode()) < 102_000
+
+
+def test_a_state_is_no_number_against_a_threshold() -> None:
+    down = body(metric="up", value=False, threshold=0.0)
+    text = plain(compose(Notice("msg_1", "alert.fired", NOW, (down,))))
+    assert "Value:       server is down" in text
+    assert "Threshold" not in text
+    restarted = body(metric="uptime", value=70, threshold=300.0)
+    assert "Value:       70 s" in plain(compose(Notice("msg_1", "alert.fired", NOW, (restarted,))))
 
 
 def test_the_gravest_decides_the_colour_and_comes_first() -> None:
