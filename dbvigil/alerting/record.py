@@ -76,7 +76,7 @@ class Recorder:
         self._touched: dict[int, Episode] = {}
         self._orders: list[Order] = []
         self._resolved: list[tuple[Episode, int, datetime]] = []
-        self._told_of: dict[str, set[int]] = {}
+        self._told_critical: dict[str, set[int]] = {}
         # Held before anything is read: an acknowledgement that comes meanwhile waits, and is not written over.
         self._trail.hold()
         names = sorted(databases)
@@ -84,8 +84,8 @@ class Recorder:
             found = Episode.objects.filter(database__in=names[start : start + _BATCH], resolved_at=None)
             self._open.update({str(row.open_key): row for row in found})
         for row in self._open.values():
-            if row.told:
-                self._told_of.setdefault(row.database, set()).add(row.id)
+            if row.told and row.severity == "critical":
+                self._told_critical.setdefault(row.database, set()).add(row.id)
 
     @property
     def open(self) -> list[Episode]:
@@ -147,7 +147,7 @@ class Recorder:
             logger.warning("%s is resolved and was not open", key.replace("\n", " "))
             return
         episode.resolved_at, episode.open_key = at, None
-        self._told_of.get(episode.database, set()).discard(episode.id)
+        self._told_critical.get(episode.database, set()).discard(episode.id)
         episode.value, episode.message = value, message or episode.message
         episode.next_step_at = episode.next_repeat_at = episode.quiet_since = None
         episode.suppressed_until, episode.inhibited_by = None, ""
@@ -210,7 +210,7 @@ class Recorder:
             logger.warning("%s fires and is open already", key.replace("\n", " "))
             return
         at, plan = found.at, self._plan
-        others = bool(self._told_of.get(evaluation.database))
+        others = bool(self._told_critical.get(evaluation.database))
         until = plan.quiet_until(evaluation.database, found.metric, at)
         episode = Episode(
             id=self._trail.new_episode(),
@@ -309,7 +309,8 @@ class Recorder:
         channels = policy[0].reaches(episode.severity, self._plan.channels) if policy else ()
         due = routing.first_due(episode.severity, others, at, self._plan.group_wait)
         episode.told = True
-        self._told_of.setdefault(episode.database, set()).add(episode.id)
+        if episode.severity == "critical":
+            self._told_critical.setdefault(episode.database, set()).add(episode.id)
         episode.escalation_level = 0
         self._start_clocks(episode, at)
         self._order(event, episode, kind, channels, due)

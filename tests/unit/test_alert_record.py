@@ -38,6 +38,8 @@ def test_a_critical_alert_is_told_at_once_and_what_follows_waits_for_company() -
     ]
     assert {due for *_, due in orders(second.id)} == {at(13)}
     assert {due for *_, due in orders(other.id)} == {at(13)}
+    graver = fire(PLAN, "warehouse", "up", 4)
+    assert {due for *_, due in orders(graver.id)} == {at(4)}, "a warning before it does not hold it up"
 
 
 def test_an_episode_goes_on_and_ends_as_one_row() -> None:
