@@ -7,7 +7,7 @@ All is little-endian; offsets and floats stand plane by plane (all lowest bytes 
 that is shorter.
 
 Integers and decimals of up to three places are exact. Any other number is rounded to 20 binary places after
-its leading one: it is off by less than 5e-7 of itself, and takes less than half the space of a double.
+its leading one: it is off by less than 6e-7 of itself, and takes less than half the space of a double.
 """
 
 from __future__ import annotations
