@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 
+from hypothesis import settings
+
 # Removed when the run ends.
 _HOME = tempfile.TemporaryDirectory(prefix="dbvigil-tests-", ignore_cleanup_errors=True)
 os.environ["DBVIGIL_HOME"] = _HOME.name
 for name in [name for name in os.environ if name.startswith(("DB_", "DATABASE_URL"))]:
     del os.environ[name]
+
+# A loaded machine may take long for one example. CI tries the same examples each time, so that a change is judged by the change;
+# developers' runs look for new ones.
+settings.register_profile("developer", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 pytest_plugins = [
     "tests.support.postgres",
