@@ -68,8 +68,9 @@ class Alert:
 
     `metric` is a name of the catalogue, or what `alerts.rules` lists beside it (`up`, `replication_running`). `value` is the
     newest reading and `threshold` the level it passed; both are None where the trouble is no number. `no_data` says that
-    the metric can no longer be read. `flapping`: it changes so often that only one message tells of it. `evidence`
-    is what was seen at the moment it fired. `escalation_level` is the highest step reached, 0 for the first.
+    the metric can no longer be read. `flapping`: it changes so often that only one message tells of it. `evidence` is what
+    was seen at the moment it fired. `acknowledgements` counts how often it was taken up. `escalation_level` is the highest
+    step reached, 0 for the first.
     """
 
     id: int
@@ -89,6 +90,7 @@ class Alert:
     flapping: bool = False
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
+    acknowledgements: int = 0
     note: str = ""
     escalation_level: int = 0
     escalated_at: datetime | None = None

@@ -8,6 +8,7 @@ delivery.py   the threads that deliver, one a channel
 sweep.py      what comes due by time alone: escalation, repetition, the end of quiet
 quieting.py   acknowledging and suppressing
 selfwatch.py  the watch over the monitor, the delivery and the channels themselves; the heartbeat
+backtest.py   thresholds tried on recorded history
 bodies.py     rows as alerts
 bulk.py       many rows with one statement
 links.py      addresses in messages

@@ -46,6 +46,7 @@ def alert(
         flapping=episode.flapping,
         acknowledged_at=episode.acknowledged_at,
         acknowledged_by=episode.acknowledged_by,
+        acknowledgements=episode.acknowledgements,
         note=episode.note,
         escalation_level=episode.escalation_level,
         escalated_at=episode.escalated_at,

@@ -184,7 +184,7 @@ class Deliverer:
         return True
 
     def _notice(self, claimed: Claim) -> Notice:
-        links = [links_of(self._delivering.base_url, number, count) for number, count in claimed.episodes]
+        links = [links_of(self._delivering.base_url, alert, claimed.at) for alert in claimed.alerts]
         return Notice(claimed.message_id, claimed.type, claimed.at, claimed.alerts, links)
 
     def _settle(self, claimed: Claim, outcome: Outcome, started: float) -> None:

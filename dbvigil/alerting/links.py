@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.core import signing
 from django.urls import NoReverseMatch, reverse
@@ -29,30 +32,39 @@ class Signed:
     generation: int
 
 
-def links_of(base_url: str, alert: int, generation: int) -> Mapping[str, str]:
-    """`{"page", "acknowledge"}` of an alert, absolute; empty where it is not known under which address people reach the service."""
-    if not base_url or not alert:
+def links_of(base_url: str, alert: Mapping[str, Any], at: datetime) -> Mapping[str, str]:
+    """`{"page", "acknowledge"}` of an alert's body as it stood at `at`, absolute; the same at every call.
+
+    Empty where it is not known under which address people reach the service; without "acknowledge" where it is over.
+    """
+    if not base_url or not alert["id"]:
         return {}
     try:
-        page = reverse("dbvigil:dbvigil-alert", args=(alert,))
-        acknowledge = reverse("dbvigil:dbvigil-acknowledge", args=(sign(alert, generation),))
+        page = reverse("dbvigil:dbvigil-alert", args=(alert["id"],))
+        token = sign(alert["id"], alert["acknowledgements"], at)
+        acknowledge = reverse("dbvigil:dbvigil-acknowledge", args=(token,))
     except NoReverseMatch:
         # The host project has not included the pages.
         return {}
     root = base_url.rstrip("/")
-    return {"page": root + page, "acknowledge": root + acknowledge}
+    found = {"page": root + page}
+    if alert["resolved_at"] is None:
+        found["acknowledge"] = root + acknowledge
+    return found
 
 
-def sign(alert: int, generation: int) -> str:
-    return signing.dumps([alert, generation], salt=_SALT)
+def sign(alert: int, generation: int, at: datetime) -> str:
+    """A token that is good for a week from `at`. It is the same whenever it is made: a message's bytes are to be."""
+    return signing.Signer(salt=_SALT).sign_object([alert, generation, int(at.timestamp())])
 
 
 def read(token: str) -> Signed:
     """Raises `ExpiredLink` for one that is too old, `AlertError` for one that was not made here."""
     try:
-        alert, generation = signing.loads(token, salt=_SALT, max_age=_VALID_SECONDS)
-        return Signed(int(alert), int(generation))
-    except signing.SignatureExpired:
-        raise ExpiredLink from None
+        alert, generation, at = signing.Signer(salt=_SALT).unsign_object(token)
+        signed = Signed(int(alert), int(generation))
     except (signing.BadSignature, ValueError, TypeError):
         raise AlertError("token", "this link was not made here, or was cut off") from None
+    if time.time() - at > _VALID_SECONDS:
+        raise ExpiredLink
+    return signed

@@ -42,8 +42,6 @@ class Claim:
     type: NoticeType
     at: datetime
     deliveries: tuple[int, ...]
-    episodes: tuple[tuple[int, int], ...]
-    """Of each alert its episode, and how often that was acknowledged."""
     alerts: tuple[Mapping[str, Any], ...]
     attempt: int
 
@@ -133,9 +131,6 @@ def claim(channel: Channel, worker: str, now: datetime, burst: float) -> Claim |
         type=cast(NoticeType, first.type),
         at=min(row.event.at for row in chosen),
         deliveries=tuple(numbers),
-        episodes=tuple(
-            (row.episode.id, row.episode.acknowledgements) if row.episode else (0, 0) for row in chosen
-        ),
         alerts=tuple(json.loads(row.event.alert) for row in chosen),
         attempt=first.attempts + 1,
     )

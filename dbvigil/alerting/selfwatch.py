@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import httpx
 from django.db import transaction
 
 from dbvigil import conf
@@ -18,6 +17,7 @@ from dbvigil.alert import Severity
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.record import Recorder, open_key
 from dbvigil.alerts.engine import Transition
+from dbvigil.channels.transport import Undelivered, post
 from dbvigil.models import ChannelState, Delivery, Episode, MonitorControl, MonitorProcess, TargetState
 
 logger = logging.getLogger("dbvigil.alerts")
@@ -97,12 +97,11 @@ class SelfWatch:
             return
         self._beaten_at = now
         try:
-            # The operator's own setting, which may lie anywhere; its answer is not looked at beyond its status.
-            with httpx.Client(timeout=_HEARTBEAT_SECONDS, trust_env=False) as client:
-                status = client.get(self._heartbeat_url).status_code
+            # The operator's own setting, which may lie anywhere; of the answer only the status counts.
+            status = post(self._heartbeat_url, b"", {}, total_seconds=_HEARTBEAT_SECONDS).status
             problem = "" if status < 400 else f"it answered {status}"
-        except httpx.HTTPError as error:
-            problem = type(error).__name__
+        except Undelivered as trouble:
+            problem = str(trouble)
         if problem and not self._beat_failed:
             logger.error("the heartbeat cannot be delivered: %s", problem)
         elif self._beat_failed and not problem:

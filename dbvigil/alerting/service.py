@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from dbvigil import conf
 from dbvigil.alert import Alert
-from dbvigil.alerting import audit, bodies, links, quieting
+from dbvigil.alerting import audit, backtest, bodies, links, quieting
 from dbvigil.alerting.delivery import Deliverer, Delivering
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.quieting import Made
@@ -26,6 +26,7 @@ from dbvigil.channels import build
 from dbvigil.channels.base import Channel, Notice
 from dbvigil.channels.sample import sample_alert
 from dbvigil.errors import AlertError
+from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import ChannelState, Episode
 from dbvigil.types import iso_utc
 
@@ -145,6 +146,14 @@ class DatabaseAlerting:
     def count_alert_history(self, hours: float = 24, database: str | None = None) -> int:
         """How many alerts `get_alert_history` has in all."""
         return self._history(hours, database).count()
+
+    def backtest(
+        self, database: str, metric: str, warning: float | None, critical: float | None, hours: float = 168
+    ) -> dict[str, Any]:
+        """How often, when and how long a threshold would have fired on recorded history (see `backtest.backtest`)."""
+        return backtest.backtest(
+            DjangoHistory(), database, metric, warning, critical, hours, datetime.now(UTC)
+        )
 
     def verify_audit(self) -> audit.Verdict:
         """Reads the whole audit trail and says whether it is whole."""

@@ -143,7 +143,7 @@ SETTINGS: tuple[Setting, ...] = (
         "DB_ALERT_HEARTBEAT_URL",
         "",
         alerts.url,
-        "Fetched every minute while all is well: a dead-man's switch elsewhere raises the alarm when it is not.",
+        "Posted to every minute while all is well: a dead-man's switch elsewhere raises the alarm when it is not.",
         alerts.masked_url,
     ),
     Setting(

@@ -14,7 +14,6 @@ from dbvigil.alerting import links
 from dbvigil.alerting.links import ExpiredLink
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.errors import AlertError
-from dbvigil.models import Episode
 from dbvigil.pages.base import message, one_line, page, sentence, some_lines
 from dbvigil.pages.facts import facts
 
@@ -42,7 +41,7 @@ def acknowledge_page(request: HttpRequest, token: str) -> HttpResponse:
         return message(request, 404, "No such alert", f"There is no alert {signed.alert}.")
     if request.method == "POST":
         return _acknowledge(request, token, alert)
-    if alert.resolved_at is None and _used(signed):
+    if alert.resolved_at is None and alert.acknowledgements != signed.generation:
         by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
         text = f"A link works once, and the alert has been taken up{by} meanwhile."
         return message(request, 410, "This link was used", text)
@@ -50,11 +49,6 @@ def acknowledge_page(request: HttpRequest, token: str) -> HttpResponse:
         over = f"{alert.metric} on {alert.database} is over: nothing is left to be taken up."
         return message(request, 410, "It is over", over)
     return _form(request, alert)
-
-
-def _used(signed: links.Signed) -> bool:
-    """Whether the alert was taken up since the link was made."""
-    return not Episode.objects.filter(pk=signed.alert, acknowledgements=signed.generation).exists()
 
 
 def _acknowledge(request: HttpRequest, token: str, alert: Alert) -> HttpResponse:

@@ -55,7 +55,6 @@ def test_a_message_has_one_worker_and_is_sent_once() -> None:
     found = claimed()
     assert claim(worker="b") is None
     assert (found.type, found.attempt, metrics(found)) == ("alert.fired", 1, ["up"])
-    assert found.episodes == ((alert.id, 0),)
     assert settle(found, DELIVERED, at(1))
     assert claim(now=at(3600)) is None
     assert Delivery.objects.get().sent_at == at(1)

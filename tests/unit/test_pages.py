@@ -33,9 +33,7 @@ def stored(number: int) -> Alert:
 
 def link(number: int) -> str:
     """The acknowledge address that a message about the alert as it stands now would carry."""
-    from dbvigil.models import Episode
-
-    made = links.links_of("https://x.example/", number, Episode.objects.get(pk=number).acknowledgements)
+    made = links.links_of("https://x.example/", stored(number).to_dict(), datetime.now(UTC))
     assert made["page"] == f"https://x.example{PAGES}/alerts/{number}/"
     return made["acknowledge"].removeprefix("https://x.example")
 
@@ -260,10 +258,10 @@ def test_links_that_were_not_made_here(db: None) -> None:
         "é",
         ":::",
         "x" * 5000,
-        links.sign(number + 1, 0),
+        links.sign(number + 1, 0, datetime.now(UTC)),
     ]
     with override_settings(SECRET_KEY="another site's key, which signs other links"):
-        wrong.append(links.sign(number, 0))
+        wrong.append(links.sign(number, 0, datetime.now(UTC)))
     for text in wrong:
         for answer in (
             Client().get(f"{PAGES}/acknowledge/{text}/"),

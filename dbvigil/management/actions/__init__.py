@@ -3,6 +3,7 @@
 from dbvigil.management.actions import (
     acknowledge,
     alerts,
+    backtest,
     config,
     deliver,
     metrics,
@@ -24,6 +25,7 @@ ACTIONS: tuple[Action, ...] = (
     test_alerts.ACTION,
     acknowledge.ACTION,
     suppress.ACTION,
+    backtest.ACTION,
     deliver.ACTION,
     verify_audit.ACTION,
     config.ACTION,
