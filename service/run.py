@@ -65,7 +65,8 @@ def run(ended: threading.Event) -> None:
     """Starts everything, says so, and keeps it running until `ended`; raises `RunError`."""
     port = _port(os.environ.get("PORT") or "8000")
     home = _set_up()
-    environment = dict(os.environ)
+    # Links in messages lead here, unless people reach it under another address.
+    environment = {"DB_ALERT_BASE_URL": f"http://127.0.0.1:{port}/", **os.environ}
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sole_use(home))
         password, token = _prepare(home)
