@@ -212,13 +212,13 @@ SHIPPED: tuple[Rule, ...] = (
     Rule(
         "replication_lag",
         "replication_lag",
-        "Readers of the replica see the past; a big transaction may put it behind for a minute without harm.",
+        "Readers of the replica see the past; a report or a big transaction puts it behind for minutes without harm.",
         (
             "look what the applier works on: one large transaction, a table without a primary key, a schema change",
             "see whether the replica's disk or processor is busy",
             "send its readers to the source until it has caught up",
         ),
-        hold=120.0,
+        hold=300.0,
         critical_hold=60.0,
         evidence="replication",
         runbook="replication-lag",
