@@ -13,6 +13,8 @@ import pytest
 
 from dbvigil.sandbox import PrivateServer
 
+pytestmark = pytest.mark.timeout(400)
+
 ROOT = Path(__file__).parents[2]
 TESTS = sorted(str(path) for path in (ROOT / "tests" / "unit").glob("test_alert_*.py"))
 
@@ -24,7 +26,7 @@ def run_on(url: str) -> None:
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=380,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from dbvigil.alerting.outbox import LEASE_SECONDS
 from tests.support.receiver import Receiver
 from tests.support.service import Service
@@ -75,6 +77,7 @@ class Workers:
                 process.wait(20)
 
 
+@pytest.mark.timeout(600)
 def test_a_thousand_alerts_survive_sigkill_at_every_step(service: Service, receiver: Receiver) -> None:
     service.extra = {"DB_ALERT_WEBHOOK_URL": receiver.url}
     workers = Workers(service)
