@@ -94,7 +94,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("error", "server", "text", "Error", "Why it is not up: cause and remedy in one line.", "server"),
     Metric("flavor", "server", "text", "Flavor", "mysql, mariadb or percona.", "server"),
     Metric("server_version", "server", "text", "Version", "The server's own version text.", "server"),
-    Metric("uptime", "server", "seconds", "Uptime", "Seconds since the server started.", "status"),
+    Metric("uptime", "server", "seconds", "Uptime", "Seconds since the server started.", "status", bad="low"),
     Metric(
         "collection_ms",
         "server",
@@ -181,6 +181,7 @@ METRICS: tuple[Metric, ...] = (
         "Connection attempts that failed: wrong password, time-out, limit reached.",
         "status",
         bad="high",
+        warning=3.0,
     ),
     Metric(
         "aborted_clients_rate",
@@ -276,6 +277,7 @@ METRICS: tuple[Metric, ...] = (
         "Age of the oldest open InnoDB transaction.",
         "sessions",
         bad="high",
+        warning=14_400.0,
     ),
     Metric(
         "full_scans_rate",
@@ -358,6 +360,8 @@ METRICS: tuple[Metric, ...] = (
         "locks",
         bad="high",
         integer=True,
+        warning=20.0,
+        critical=100.0,
     ),
     Metric(
         "deadlocks_rate",
@@ -367,6 +371,8 @@ METRICS: tuple[Metric, ...] = (
         "InnoDB deadlocks.",
         "status, innodb",
         bad="high",
+        warning=0.1,
+        critical=1.0,
     ),
     Metric(
         "history_list_length",
@@ -397,6 +403,7 @@ METRICS: tuple[Metric, ...] = (
         "Waits because the log buffer was full.",
         "status",
         bad="high",
+        warning=10.0,
     ),
     Metric(
         "query_cache_hit_rate",
@@ -537,7 +544,15 @@ METRICS: tuple[Metric, ...] = (
         bad="high",
     ),
     Metric(
-        "memory_usage", "host", "percent", "Memory", "Share of the host's memory in use.", "host", bad="high"
+        "memory_usage",
+        "host",
+        "percent",
+        "Memory",
+        "Share of the host's memory in use.",
+        "host",
+        bad="high",
+        warning=90.0,
+        critical=97.0,
     ),
     Metric(
         "disk_usage",

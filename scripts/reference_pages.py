@@ -99,7 +99,7 @@ def rules_page() -> str:
         + _MADE
         + "What raises an alert without anybody asking, and why. Thresholds are changed in the settings, through the API or in Python; "
         "`DB_ALERT_RULES`\nswitches a rule off or changes its times. Every other metric that is given a threshold has a rule of its own: "
-        "two minutes beyond it.\n\n"
+        "[two minutes beyond it](../runbooks/own-thresholds.md).\n\n"
         "| rule | warning | critical | fires after | is over after |\n| --- | --- | --- | --- | --- |\n"
     )
     levels = {
@@ -113,7 +113,7 @@ def rules_page() -> str:
     for rule in shipped:
         actions = "".join(f"{number}. {action}\n" for number, action in enumerate(rule.actions, 1))
         about = "" if rule.id == rule.metric else f" Its alerts carry the metric `{rule.metric}`."
-        text += f"\n## {rule.id}\n\n{rule.why}{about}\n\n{actions}"
+        text += f"\n## {rule.id}\n\n{rule.why}{about} [Runbook](../runbooks/{rule.runbook}.md).\n\n{actions}"
     return text
 
 

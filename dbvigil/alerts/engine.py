@@ -14,7 +14,7 @@ from typing import Any, Literal
 from dbvigil.alert import Severity
 from dbvigil.alerts import messages
 from dbvigil.alerts.flapping import NOTHING_YET, Outcomes
-from dbvigil.alerts.rules import DOWN, REPLICATION_RUNNING, Rule
+from dbvigil.alerts.rules import DOWN, METRIC_OF, REPLICATION_RUNNING, Rule
 from dbvigil.types import DatabaseMetrics, Json
 
 NO_DATA = ":no_data"
@@ -273,7 +273,7 @@ def _gone(known: set[str], states: Mapping[str, RuleState], now: datetime) -> li
         Transition(
             "resolved",
             None,
-            key.removesuffix(NO_DATA),
+            METRIC_OF.get(key.removesuffix(NO_DATA), key.removesuffix(NO_DATA)),
             state.severity,
             state.severity,
             state.value,

@@ -170,6 +170,19 @@ SHIPPED: tuple[Rule, ...] = (
         runbook="connection-usage",
     ),
     Rule(
+        "aborted_connects_rate",
+        "aborted_connects_rate",
+        "A mistyped password fails once; several a second for minutes are a client that cannot get in, or somebody guessing.",
+        (
+            "see which account and host fail: the server's error log names them with log_error_verbosity=3 (MariaDB: log_warnings=2)",
+            "mend that client's password, certificate or time-out, or shut its host out",
+            "look for connections that are full or a network that drops them, where no password is wrong",
+        ),
+        hold=300.0,
+        evidence="connections",
+        runbook="aborted-connects",
+    ),
+    Rule(
         "query_time",
         "query_time",
         "When most statements are slow, everybody waits; a single report does not raise it for minutes.",
@@ -248,6 +261,45 @@ SHIPPED: tuple[Rule, ...] = (
         runbook="replica-writable",
     ),
     Rule(
+        "lock_waits_current",
+        "lock_waits_current",
+        "A few waits are how locks work; a queue that stands for a minute has one session at its root.",
+        (
+            "look at the session at the root of the waits: the evidence shows it first",
+            "let it finish, or end it (KILL) where nobody works on it any more",
+            "shorten the transaction that held the lock, or give its statement an index so that it locks fewer rows",
+        ),
+        hold=60.0,
+        evidence="locks",
+        runbook="lock-waits",
+    ),
+    Rule(
+        "deadlocks_rate",
+        "deadlocks_rate",
+        "One deadlock is tried again by the application; a steady stream of them is two jobs that lock in different orders.",
+        (
+            "read the latest one: SHOW ENGINE INNODB STATUS, under LATEST DETECTED DEADLOCK",
+            "see which two jobs run at the same time, and pause one of them",
+            "let both lock rows in the same order, in shorter transactions",
+        ),
+        hold=300.0,
+        evidence="locks",
+        runbook="deadlocks",
+    ),
+    Rule(
+        "longest_transaction_seconds",
+        "longest_transaction_seconds",
+        "A dump or a report may be open for hours; what is open for longer was forgotten, and holds locks and old row versions.",
+        (
+            "find the session: the evidence shows the oldest transactions",
+            "end it (KILL) where it is idle; a large change that is rolled back takes as long again",
+            "let the program commit or close its connection, and set a time-out for idle ones",
+        ),
+        hold=60.0,
+        evidence="sessions",
+        runbook="long-transaction",
+    ),
+    Rule(
         "history_list_length",
         "history_list_length",
         "Old row versions slow every read down; it grows for as long as the oldest transaction is open.",
@@ -258,6 +310,19 @@ SHIPPED: tuple[Rule, ...] = (
         hold=300.0,
         evidence="sessions",
         runbook="history-list",
+    ),
+    Rule(
+        "log_waits_rate",
+        "log_waits_rate",
+        "Every one is a transaction that waited for room in the log buffer; a large import may do that for some minutes.",
+        (
+            "see whether a large import or a change of very large rows is running, and let it end",
+            "raise innodb_log_buffer_size: it can be changed while the server runs on MySQL 8",
+            "see whether the log's disk is slow, where the buffer is large already",
+        ),
+        hold=900.0,
+        evidence="sessions",
+        runbook="log-waits",
     ),
     Rule(
         "auto_increment_max_usage",
@@ -282,10 +347,30 @@ SHIPPED: tuple[Rule, ...] = (
         evidence="tables",
         runbook="disk-usage",
     ),
+    Rule(
+        "memory_usage",
+        "memory_usage",
+        "Page cache does not count as used; beyond this the kernel soon ends the largest process, which is the server.",
+        (
+            "see which process grew, and whether it is the server at all",
+            "close connections that are not needed: each has buffers of its own",
+            "lower innodb_buffer_pool_size, or give the host more memory",
+        ),
+        clear=0.02,
+        hold=300.0,
+        evidence="connections",
+        runbook="memory-usage",
+    ),
 )
-"""The rules that are on without anybody asking. Levels of metrics are the thresholds' (`catalogue`, settings, API)."""
+"""The rules that are on without anybody asking. Levels of metrics are the thresholds' (`catalogue`, settings, API).
 
-_BY_ID = {rule.id: rule for rule in SHIPPED}
+A busy processor is no rule that ships: it is harmless while statements are fast, and `query_time` tells when they are not.
+"""
+
+METRIC_OF: Mapping[str, str] = {rule.id: rule.metric for rule in SHIPPED}
+"""The metric that a shipped rule's alerts carry, which is its id for nearly all."""
+
+_METRICS = frozenset(METRIC_OF.values())
 _GENERIC_HOLD = 120.0
 _CHANGEABLE = ("hold", "critical_hold", "keep")
 
@@ -299,13 +384,13 @@ def for_database(
     """
     found = []
     for rule in SHIPPED:
-        threshold = thresholds.get(rule.id)
-        if threshold is not None:
+        threshold = thresholds.get(rule.metric)
+        if threshold is not None and rule.condition is None:
             found.append(_with_levels(rule, threshold))
         elif rule.warning is not None or rule.critical is not None:
             found.append(rule)
     for name, threshold in thresholds.items():
-        if name not in _BY_ID:
+        if name not in _METRICS:
             found.append(_with_levels(_generic(name), threshold))
     changed = changes or {}
     return tuple(
@@ -317,7 +402,8 @@ def for_database(
 
 
 def _with_levels(rule: Rule, threshold: Threshold) -> Rule:
-    bad: Literal["high", "low"] = "low" if metric(rule.metric).bad == "low" else "high"
+    known = metric(rule.metric).bad
+    bad = rule.bad if known == "none" else known
     return replace(rule, warning=threshold.warning, critical=threshold.critical, bad=bad)
 
 
