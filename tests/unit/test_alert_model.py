@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
+from hypothesis.stateful import rule as action
 
 from dbvigil.alert import Severity
 from dbvigil.alerts.engine import RuleState, Transition, step
@@ -176,3 +178,118 @@ def test_every_rule_that_ships_has_what_people_need() -> None:
         assert rule.why.endswith(".")
         assert rule.actions
         assert rule.runbook
+
+
+class Machine(RuleBasedStateMachine):
+    """The engine as the monitor runs it, beside the naive model, through anything that may happen in between.
+
+    The model sees a past in which the time between two judged samples is left out where the server was down or a reading failed, and a
+    reading that is rightly missing is a good one. From the first flapping on, which the model does not know, only the episodes and the
+    invariants are checked. Clocks that are set back are in the test above.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.stored = "{}"
+        self.past: list[tuple[float, float]] = []
+        self.is_open: dict[tuple[str, bool], Severity] = {}
+        self.seconds = 0.0
+        self.unseen = 0.0
+        self.down = False
+        self.over = False
+
+    @initialize(chosen=rules)
+    def choose(self, chosen: Rule) -> None:
+        self.watched = (next(one for one in SHIPPED if one.id == "up"), chosen)
+        self.model = Model(chosen)
+
+    def look(self, metrics: DatabaseMetrics) -> list[tuple[str, str, Severity]]:
+        states = {name: RuleState.from_dict(data) for name, data in json.loads(self.stored).items()}
+        found = step(self.watched, metrics, states, self.now)
+        self.stored = json.dumps({name: state.to_dict() for name, state in found.states.items()})
+        for change in found.transitions:
+            _check(change, self.is_open)
+            self.over = self.over or change.flapping
+        return [(one.kind, one.metric, one.severity) for one in found.transitions]
+
+    @action(apart=st.sampled_from([1.0, 15.0, 30.0, 600.0]), value=readings)
+    def sample(self, apart: float, value: float) -> None:
+        self.now += timedelta(seconds=apart)
+        # Where the server was down, the clocks stood from the last judged sample until now.
+        self.seconds += 0.0 if self.down else self.unseen + apart
+        self.unseen = 0.0
+        changes = self.look(DatabaseMetrics("shop", self.now, True, connection_usage=value))
+        wanted: list[tuple[str, str, Severity]] = [("resolved", "up", "critical")] if self.down else []
+        self.down = False
+        self.past.append((self.seconds, value))
+        verdict = self.model.judge(self.past)
+        if verdict is not None:
+            wanted.append((verdict[0], USAGE, verdict[1]))
+        if not self.over:
+            assert changes == wanted
+            assert self.is_open.get((USAGE, False)) == self.model.firing
+
+    @action(apart=st.sampled_from([1.0, 30.0, 7200.0]))
+    def fall(self, apart: float) -> None:
+        self.now += timedelta(seconds=apart)
+        changes = self.look(DatabaseMetrics("shop", self.now, False))
+        assert self.over or changes == ([] if self.down else [("fired", "up", "critical")])
+        self.down = True
+
+    @action(apart=st.sampled_from([1.0, 30.0]))
+    def fail_to_look(self, apart: float) -> None:
+        """The monitor itself failed: nothing is judged, and time goes on as between two samples."""
+        self.now += timedelta(seconds=apart)
+        self.unseen += apart
+        before = self.stored
+        assert self.look(DatabaseMetrics("shop", self.now, None)) == []
+        assert json.loads(self.stored) == json.loads(before)
+
+    @precondition(lambda self: not self.down and self.model.firing is None)
+    @action()
+    def read_nothing(self) -> None:
+        """No reading, and nothing wrong about that: what was pending is dropped."""
+        self.now += timedelta(seconds=1)
+        self.seconds += self.unseen + 1
+        self.unseen = 0.0
+        changes = self.look(DatabaseMetrics("shop", self.now, True))
+        assert self.over or changes == []
+        self.past.append((self.seconds, 0.0))
+        assert self.over or USAGE not in json.loads(self.stored)
+
+    @precondition(lambda self: not self.down)
+    @action(failing=st.sampled_from([30.0, 119.0, 130.0]), value=readings)
+    def go_blind(self, failing: float, value: float) -> None:
+        """The reading fails for some time: its own alert after two minutes, and the level's clocks stand."""
+        blind = (Failure("status", "denied", "GRANT PROCESS"),)
+        self.now += timedelta(seconds=1)
+        assert self.look(DatabaseMetrics("shop", self.now, True, failures=blind)) == []
+        self.now += timedelta(seconds=failing)
+        told = self.look(DatabaseMetrics("shop", self.now, True, failures=blind))
+        assert told == ([("fired", USAGE, "warning")] if failing >= 120 else [])
+        self.now += timedelta(seconds=1)
+        changes = self.look(DatabaseMetrics("shop", self.now, True, connection_usage=value))
+        self.unseen = 0.0
+        self.past.append((self.seconds, value))
+        verdict = self.model.judge(self.past)
+        wanted: list[tuple[str, str, Severity]] = [("resolved", USAGE, "warning")] if told else []
+        if verdict is not None:
+            wanted.append((verdict[0], USAGE, verdict[1]))
+        if not self.over:
+            assert changes == wanted
+
+    @invariant()
+    def pending_does_not_outlive_a_good_sample(self) -> None:
+        state = json.loads(self.stored).get(USAGE, {})
+        if self.past and self.past[-1][1] < 80.0 and not self.down:
+            assert "warning_since" not in state
+            assert "critical_since" not in state
+
+    @invariant()
+    def there_is_nothing_to_remember_of_what_is_well(self) -> None:
+        for data in json.loads(self.stored).values():
+            assert not RuleState.from_dict(data).idle
+
+
+TestMachine = Machine.TestCase
