@@ -108,6 +108,12 @@ def run(rule: Rule, samples: Sequence[tuple[float, float | None]]) -> list[tuple
             [(60, "fired W")],
             id="back within keep",
         ),
+        pytest.param(
+            replace(USAGE, critical_hold=0),
+            [(0, 85), (60, 85), (70, 10), (80, 96), (90, 10), (149, 10), (150, 10)],
+            [(60, "fired W"), (80, "severity_changed C"), (150, "resolved C")],
+            id="worse at once: what was clear before does not count",
+        ),
         pytest.param(HITS, [(0, 94), (60, 94)], [(60, "fired W")], id="low is bad"),
         pytest.param(HITS, [(0, 89), (20, 89)], [(20, "fired C")], id="lower is worse"),
         pytest.param(HITS, [(0, 96), (60, 96)], [], id="high is good where low is bad"),
