@@ -264,10 +264,11 @@ class Machine(RuleBasedStateMachine):
         """The reading fails for some time: its own alert after two minutes, and the level's clocks stand."""
         blind = (Failure("status", "denied", "GRANT PROCESS"),)
         self.now += timedelta(seconds=1)
-        assert self.look(DatabaseMetrics("shop", self.now, True, failures=blind)) == []
+        changes = self.look(DatabaseMetrics("shop", self.now, True, failures=blind))
+        assert self.over or changes == []
         self.now += timedelta(seconds=failing)
         told = self.look(DatabaseMetrics("shop", self.now, True, failures=blind))
-        assert told == ([("fired", USAGE, "warning")] if failing >= 120 else [])
+        assert self.over or told == ([("fired", USAGE, "warning")] if failing >= 120 else [])
         self.now += timedelta(seconds=1)
         changes = self.look(DatabaseMetrics("shop", self.now, True, connection_usage=value))
         self.unseen = 0.0
