@@ -7,6 +7,7 @@ DbvigilError
 ├── HistoryError              history that cannot be asked for in this way
 ├── AlertError                something that cannot be done with an alert or a suppression; names the field
 │   └── UnknownAlert          an alert there is not
+├── NotExplainable            a statement that is not sent for EXPLAIN; says why
 ├── MonitorError              the monitor cannot do what was asked (not running, did not answer in time)
 └── ServerError               a monitored server; one line with cause and remedy
     ├── ServerUnreachable     refused, no route, unknown host, closed in the handshake
@@ -86,6 +87,14 @@ class UnknownAlert(AlertError):
 
 class MonitorError(DbvigilError):
     """The monitor cannot do what was asked."""
+
+
+class NotExplainable(DbvigilError):
+    """A statement that is not sent for EXPLAIN; `reason` says why, without quoting its literals."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not explained: {reason}")
+        self.reason = reason
 
 
 class ServerError(DbvigilError):

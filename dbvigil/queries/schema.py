@@ -103,11 +103,12 @@ class Table:
 class Schema:
     """The tables that are known, by (schema, table) in lower case; `default` is where a name without a schema is looked up.
 
-    A table that is not here is unknown, not missing.
+    A table that is not here is unknown, not missing; `gaps` says in a sentence each what could not be read.
     """
 
     tables: Mapping[tuple[str, str], Table] = field(default_factory=dict)
     default: str = ""
+    gaps: tuple[str, ...] = ()
 
     def table(self, name: str, schema: str = "") -> Table | None:
         return self.tables.get(((schema or self.default).lower(), name.lower()))
