@@ -221,7 +221,7 @@ def test_no_damaged_document_breaks_the_reader(case: tuple[str, str, str], data:
         if isinstance(container, dict) or container:
             container[key] = data.draw(ODD)
     for kind in ("mysql", "mariadb"):
-        read = read_plan(document, kind)  # type: ignore[arg-type]
+        read = read_plan(document, kind)
         assert len(read.hash) == 16
         json.dumps(read.to_dict())
 

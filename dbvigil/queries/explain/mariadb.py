@@ -52,7 +52,7 @@ def _table(table: Object) -> Steps:
     name = text(table.get("table_name"))
     if not name:
         return steps(table) or (PlanNode("other", extra=("no table",)),)
-    filtered = number(table.get("filtered"))
+    counted = number(table.get("r_filtered"))
     merged = mapping(table.get("index_merge"))
     return (
         PlanNode(
@@ -67,7 +67,7 @@ def _table(table: Object) -> Steps:
             rows=number(table.get("rows")),
             actual_rows=number(table.get("r_rows")),
             loops=number(table.get("r_loops")) or number(table.get("loops")),
-            filtered=filtered,
+            filtered=number(table.get("filtered")) if counted is None else counted,
             cost=number(table.get("cost")),
             covering=table.get("using_index") is True,
             condition=text(table.get("attached_condition")) or text(table.get("index_condition")),
