@@ -18,8 +18,8 @@ class PlanNode:
 
     `access` is the field's word (ALL, index, range, ref, eq_ref, const, system, index_merge, fulltext, …), upper case only for ALL.
     `rows` is the estimate a loop, `actual_rows` the mean a loop where the plan was executed; `loops` how often (estimate or count).
-    `filtered` is percent, as counted where the plan was executed. `dependent`: run again for each row of the outer query. `disk`: a temporary table or sort that went to disk,
-    where that is known.
+    `filtered` is percent, as counted where the plan was executed. `dependent`: run again for each row of the outer query. `disk`: a
+    temporary table or sort that went to disk, where that is known. `table` is the name that the plan gives: an alias, where there is one.
     """
 
     operation: Operation

@@ -87,6 +87,7 @@ def index_not_used(subject: Subject) -> Iterable[Finding]:
         if node.filtered is not None and node.filtered <= 10:
             yield Finding(
                 f"{', '.join(node.possible_keys)} of {read.name} could serve, but all of its {node.rows:,.0f} rows are read",
+                sql=read.index(),
                 before=node.rows,
             )
 
