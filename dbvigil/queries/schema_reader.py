@@ -58,7 +58,8 @@ async def read_schema(server: Server, tables: Collection[Key], *, default: str =
     wanted = sorted({(schema or default, name) for schema, name in tables if schema or default})
     if not wanted:
         return Schema(default=default)
-    await server.rows("SELECT 1")
+    if not server.connected:
+        await server.connect()
     try:
         found = [
             await _read(server, statement, wanted)
