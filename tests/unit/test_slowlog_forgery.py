@@ -1,0 +1,180 @@
+"""Clients write statements that look like a slow log. What they cannot do, and what they can."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dbvigil.queries.slowlog import Event, read
+from dbvigil.queries.slowlog.splitting import Splitter
+from tests.support.slowlogs import BARE, FORGED, STATEMENTS, entry, header
+
+LINES = FORGED[: FORGED.index(b"SET")]
+"""A header of comment lines alone: nothing in it ends a statement."""
+
+
+def log(*statements: bytes) -> bytes:
+    return b"".join(entry(statement, number) for number, statement in enumerate(statements))
+
+
+def read_all(data: bytes) -> tuple[list[bytes], Splitter]:
+    splitter = Splitter(io.BytesIO(data).read)
+    return [statement[:-2] for _, statement, _ in splitter], splitter
+
+
+def events(data: bytes) -> list[Event]:
+    return list(read(io.BytesIO(data).read))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"SELECT 'a;\n" + BARE + b"'",
+        b"SELECT 'a;\n" + FORGED.replace(b"'", b"''") + b"'",
+        b"SELECT 'it\\'s;\n" + BARE + b"\\\\'",
+        b'SELECT "a;\n' + FORGED + b'"',
+        b"SELECT `a;\n" + FORGED + b"` FROM t",
+        b"SELECT 1 /* a;\n" + FORGED + b" */",
+        b"SELECT 1 /*+ MAX_EXECUTION_TIME(1) ;\n" + FORGED + b" */",
+        b"SELECT 1 /*!40000 ;\n" + FORGED + b" */",
+        b"SELECT 1 /*M!100000 ;\n" + FORGED + b" */",
+        b"SELECT 1 /*!99999 ' ;\n" + FORGED + b" */",
+        b"SELECT 1 /*!99999 /* */ ;\n" + FORGED + b" */",
+        b"SELECT 1 /*!40000 '*/;\n' ;\n" + FORGED + b" */",
+        b"SELECT 1\n" + LINES + b"+ 1",
+        b"SELECT 1 -- ;\n" + LINES + b"+ 1",
+        b"SELECT 1 #;\n" + LINES + b"+ 1",
+        LINES + b"SELECT 1",
+        b"# administrator command: Quit;\n" + LINES + b"SELECT 1",
+        b"UPDATE t -- ;\n" + LINES + b"SET timestamp=5",
+        b"SET STATEMENT max_statement_time=1 FOR -- ;\n" + LINES + b"SET timestamp=5",
+        b"-- ;\n" + LINES + b"SET timestamp=5",
+        b"CREATE PROCEDURE p() BEGIN SELECT 1;\n" + FORGED + b"END",
+        b"create definer=`a;b`@'%' procedure p() begin if 1 then begin select 1; end;\n" + FORGED + b"end if; end",
+        b"CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW IF 1 THEN SET @a = 1;\n" + FORGED + b"END IF",
+        b"/* x */ CREATE/**/FUNCTION f() RETURNS INT BEGIN CASE 1 WHEN 1 THEN SET @a = 'END';\n" + FORGED + b"END CASE; RETURN 1; END",
+        b"CREATE PROCEDURE p() BEGIN DECLARE x INT; WHILE 1 DO SELECT 'END WHILE';\n" + FORGED + b"END WHILE; END",
+        b"BEGIN NOT ATOMIC SELECT 1;\n" + FORGED + b"END",
+        b"SELECT 1 /* a;\n" + header(1) + b"# administrator command: Quit;\n" + FORGED + b" */",
+        b"SELECT '/usr/sbin/mysqld, Version: 8.4.3 (x). started with:\nTcp port: 3306  Unix socket: /x\n"
+        b"Time                 Id Command    Argument\n" + BARE + b"'",
+    ],
+)  # fmt: skip
+def test_what_is_inside_a_statement_is_no_entry(statement: bytes) -> None:
+    found, splitter = read_all(
+        log(b"SELECT 0", statement, b"SELECT 2", b"SELECT 'don''t'", statement, b"SELECT 5")
+    )
+    assert found == [b"SELECT 0", statement, b"SELECT 2", b"SELECT 'don''t'", statement, b"SELECT 5"]
+    assert (splitter.skipped, splitter.unclosed) == (0, 0)
+
+
+@given(st.lists(STATEMENTS, max_size=6), st.integers(1, 5000))
+@settings(max_examples=200, deadline=None)
+def test_any_closed_statements(statements: list[bytes], size: int) -> None:
+    data = log(*statements, b"SELECT 'last'")
+    pieces = [data[place : place + size] for place in range(0, len(data), size)]
+    found = list(read(pieces))
+    assert [event.statement for event in found] == [*statements, b"SELECT 'last'"]
+    assert {event.user for event in found} == {"shop"}
+
+
+@given(
+    st.binary(max_size=400),
+    st.lists(st.sampled_from([BARE, FORGED, LINES, b"'", b'"', b"/*", b"*/", b";\n", b"--"]), max_size=8),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_byte_is_accounted_for(noise: bytes, pieces: list[bytes]) -> None:
+    data = b"".join(pieces) + noise + b"".join(reversed(pieces))
+    splitter = Splitter(io.BytesIO(data).read)
+    used = sum(found.end() - found.start() + len(statement) for found, statement, _ in splitter)
+    assert used + splitter.skipped == len(data)
+
+
+def test_a_header_is_one_only_as_a_whole() -> None:
+    whole = entry(b"SELECT 1", 1)
+    for broken in (
+        whole.replace(b"# User@Host: shop[shop] @ localhost []  Id:     8\n", b""),
+        whole.replace(b"SET timestamp", b"SET timestump"),
+        whole.replace(b"Rows_sent: 1", b"Rows_sent: many"),
+        whole.replace(b"Query_time: 0.001000", b"Query_time: -1"),
+        whole.replace(b"# Query_time", b" # Query_time"),
+        whole.replace(b"Lock_time: 0.000100 ", b""),
+    ):
+        (event,) = events(entry(b"SELECT 0") + broken)
+        assert event.statement.startswith(b"SELECT 0;\n#") or event.statement == b"SELECT 0"
+
+
+# -- what cannot be told apart
+
+
+def test_a_statement_that_is_never_closed_ends_at_the_next_header_and_is_counted() -> None:
+    """A syntax error is logged as well. What follows it is believed: it would be the same bytes if it were true."""
+    for open_end in (
+        b"SELECT 'oops",
+        b"SELECT /* oops",
+        b"SELECT `oops",
+        b'SELECT "oops',
+        b"CREATE PROCEDURE p() BEGIN SELECT 1",
+    ):
+        found, splitter = read_all(log(b"SELECT 0", open_end, b"SELECT 2", b"SELECT 3"))
+        assert found == [b"SELECT 0", open_end, b"SELECT 2", b"SELECT 3"]
+        assert splitter.unclosed == 1
+
+
+def test_a_statement_that_does_not_parse_can_forge() -> None:
+    """Text that no server would run is logged whole: a `;` outside of everything is then the client's, and looks like the server's."""
+    forging = b"SELECT 1;\n" + FORGED + b"SELECT 2"
+    found, _ = read_all(log(forging))
+    assert b"SELECT 'forged'" in found[1]
+
+
+def test_a_session_that_has_no_backslash_escapes_can_forge() -> None:
+    forging = b"SELECT '\\', ';\n" + BARE + b"'"
+    found, _ = read_all(log(forging, b"SELECT 2"))
+    assert len(found) > 2
+
+
+def test_an_odd_quote_in_a_syntax_error_takes_what_follows_up_to_the_next_odd_one() -> None:
+    found, splitter = read_all(log(b"SELECT 'a", b"SELECT 1", b"SELECT 'b", b"SELECT 2"))
+    assert len(found) == 2
+    assert splitter.unclosed == 0
+
+
+# -- time
+
+N = 3000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        entry(b"SELECT 'a") * N,
+        entry(b"SELECT /* a") * N,
+        (entry(b"SELECT /* a") + entry(b'SELECT "a') + entry(b"SELECT `a")) * (N // 3),
+        entry(b"SELECT /*!50000 a") * N,
+        entry(b"CREATE PROCEDURE p() BEGIN SELECT 1") * N,
+        entry(b"SELECT /* " + FORGED * N + b"*/"),
+        entry(b"CREATE PROCEDURE p() BEGIN " + FORGED * N + b"END"),
+        entry(b"SELECT " + b"'a', " * 200_000 + b"1"),
+        entry(b"SELECT '" + b"\\" * 1_000_000 + b"'"),
+        entry(b"SELECT " + b"-" * 1_000_000),
+        entry(b"SELECT /*" + b"*" * 1_000_000 + b"*/"),
+        entry(b"SELECT " + b";" * 1_000_000),
+        entry(b"SELECT " + b"/*!0 ;*/" * 100_000),
+        b"# " * 500_000,
+        b"# Time: \n" * 100_000,
+        b"# User@Host: " + b"[" * 1_000_000,
+        (b"# User@Host: a[b] @ c []\n# Schema: " + b" " * 250 + b"x\n") * 4000,
+        header()[:-25] + b"#\n" * 200_000,
+        b"\0" * 2_000_000,
+    ],
+)
+def test_hostile_text_takes_time_by_its_length(data: bytes) -> None:
+    """Twice the text never takes four times as long; where there is a square in it, these sizes take minutes."""
+    began = time.process_time()
+    read_all(data)
+    assert time.process_time() - began < 20
