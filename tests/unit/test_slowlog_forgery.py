@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -173,8 +172,9 @@ N = 3000
         b"\0" * 2_000_000,
     ],
 )
+@pytest.mark.timeout(90)
 def test_hostile_text_takes_time_by_its_length(data: bytes) -> None:
-    """Twice the text never takes four times as long; where there is a square in it, these sizes take minutes."""
-    began = time.process_time()
-    read_all(data)
-    assert time.process_time() - began < 20
+    """Each takes less than a second or so; where there were a square in it, these sizes would take minutes or hours."""
+    splitter = Splitter(io.BytesIO(data).read)
+    used = sum(found.end() - found.start() + len(statement) for found, statement, _ in splitter)
+    assert used + splitter.skipped == len(data)
