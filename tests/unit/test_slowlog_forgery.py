@@ -57,6 +57,10 @@ def events(data: bytes) -> list[Event]:
         b"CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW IF 1 THEN SET @a = 1;\n" + FORGED + b"END IF",
         b"/* x */ CREATE/**/FUNCTION f() RETURNS INT BEGIN CASE 1 WHEN 1 THEN SET @a = 'END';\n" + FORGED + b"END CASE; RETURN 1; END",
         b"CREATE PROCEDURE p() BEGIN DECLARE x INT; WHILE 1 DO SELECT 'END WHILE';\n" + FORGED + b"END WHILE; END",
+        b"CREATE PROCEDURE p() BEGIN SELECT end FROM t; SELECT t.end, do end, begin end, repeat(end, 2);\n" + FORGED + b"END",
+        b"CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; END;\n" + FORGED + b"END",
+        b"CREATE PROCEDURE p() BEGIN DECLARE CONTINUE HANDLER FOR NOT FOUND IF 1 THEN SET @a = 1; END IF;\n" + FORGED + b"END",
+        b"CREATE PROCEDURE p() BEGIN REPEAT SET @a = 1; UNTIL @a END REPEAT;\n" + FORGED + b"END",
         b"BEGIN NOT ATOMIC SELECT 1;\n" + FORGED + b"END",
         b"SELECT 1 /* a;\n" + header(1) + b"# administrator command: Quit;\n" + FORGED + b" */",
         b"SELECT '/usr/sbin/mysqld, Version: 8.4.3 (x). started with:\nTcp port: 3306  Unix socket: /x\n"
@@ -69,6 +73,32 @@ def test_what_is_inside_a_statement_is_no_entry(statement: bytes) -> None:
     )
     assert found == [b"SELECT 0", statement, b"SELECT 2", b"SELECT 'don''t'", statement, b"SELECT 5"]
     assert (splitter.skipped, splitter.unclosed) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"CREATE PROCEDURE p() SELECT 1",
+        b"CREATE PROCEDURE IF NOT EXISTS p(a INT) COMMENT 'x' BEGIN END",
+        b"CREATE FUNCTION f() RETURNS INT RETURN CASE 1 WHEN 1 THEN IF(1, 2, 3) ELSE IF(4, 5, 6) END",
+        b"CREATE FUNCTION f() RETURNS INT DETERMINISTIC BEGIN RETURN CASE WHEN 1 THEN CASE 2 WHEN 2 THEN 3 END END; END",
+        b"CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW SET NEW.end = IF(NEW.a, 1, 2)",
+        b"CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN l: LOOP IF 1 THEN LEAVE l; ELSEIF 2 THEN ITERATE l; ELSE SET @a = 1; "
+        b"END IF; END LOOP l; END",
+        b"CREATE PROCEDURE p() BEGIN WHILE 1 DO CASE 1 WHEN 1 THEN SELECT 1; ELSE BEGIN END; END CASE; END WHILE; "
+        b"REPEAT SET @a = 1; UNTIL @a > CASE WHEN 1 THEN 2 END END REPEAT; END",
+        b"CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR 1062 SET @a = 1; SELECT 1 FOR UPDATE; DROP TABLE IF EXISTS t; END",
+        b"IF 1 THEN SELECT 1; END IF",
+        b"BEGIN",
+        b"CREATE TABLE event (begin INT, end INT)",
+    ],
+)  # fmt: skip
+def test_what_ends_by_itself_is_ended(statement: bytes) -> None:
+    lines = statement.replace(b"; ", b";\n")
+    for text in (statement, lines):
+        found, splitter = read_all(log(b"SELECT 0", text, b"SELECT 2"))
+        assert found == [b"SELECT 0", text, b"SELECT 2"]
+        assert splitter.unclosed == 0
 
 
 @given(st.lists(STATEMENTS, max_size=6), st.integers(1, 5000))
@@ -178,3 +208,11 @@ def test_hostile_text_takes_time_by_its_length(data: bytes) -> None:
     splitter = Splitter(io.BytesIO(data).read)
     used = sum(found.end() - found.start() + len(statement) for found, statement, _ in splitter)
     assert used + splitter.skipped == len(data)
+
+
+def test_a_statement_beyond_all_measure_is_cut() -> None:
+    data = log(b"SELECT 0", b"SELECT '" + b"x" * 5_000_000 + b"'", b"SELECT 2")
+    splitter = Splitter(io.BytesIO(data).read, lookahead=200_000)
+    found = [statement for _, statement, _ in splitter]
+    assert [statement[:8] for statement in found] == [b"SELECT 0", b"SELECT '", b"SELECT 2"]
+    assert len(found[1]) <= 1 << 20

@@ -12,6 +12,7 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from dbvigil.queries.slowlog.blocks import Blocks, is_stored_program
 from dbvigil.queries.slowlog.grammar import ADMINISTRATOR
 
 _QUOTED = rb"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+"|`[^`]*+`|/\*(?!M?!)(?:[^*]++|\*(?!/))*+\*/|(?:\#|--(?=[\x00-\x20]))[^\n]*+\n"""
@@ -29,28 +30,6 @@ _REST_OF = {
 """By what is open, all up to what closes it."""
 
 _EXECUTABLE = re.compile(rb"/\*M?!(\d{5,6})?")
-
-_STORED = re.compile(
-    rb"\s*+(?:(?:CREATE|ALTER)\b[^;]{0,2000}?\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b|BEGIN NOT ATOMIC\b"
-    rb"|(?:DECLARE|IF|CASE|LOOP|REPEAT|WHILE|FOR)\b|[\w$]{0,66} ?:)",
-    re.IGNORECASE,
-)
-_BLOCK_WORDS = re.compile(
-    rb"\b(?:END\s+(?:IF|LOOP|REPEAT|WHILE|CASE|FOR)|END|BEGIN|CASE|LOOP|REPEAT(?!\s*\()|WHILE|THEN|ELSEIF|ELSIF|WHEN)\b",
-    re.IGNORECASE,
-)
-_WEIGHTS = {
-    b"BEGIN": 1,
-    b"CASE": 1,
-    b"LOOP": 1,
-    b"REPEAT": 1,
-    b"WHILE": 1,
-    b"THEN": 1,
-    b"ELSEIF": -1,
-    b"ELSIF": -1,
-    b"WHEN": -1,
-}
-"""Words that open or close a block. `IF … THEN … ELSEIF … THEN … END IF` and `CASE … WHEN … THEN … END` add up to 0."""
 
 
 class Verdict(Enum):
@@ -77,8 +56,8 @@ class Closing:
     """Follows one statement from `start` in `buffer`; `at` is asked for growing places, each the start of a line."""
 
     __slots__ = (
+        "_blocks",
         "_buffer",
-        "_depth",
         "_executable",
         "_head",
         "_pieces",
@@ -101,7 +80,7 @@ class Closing:
         self._pieces: list[bytes] = []
         self._head = b""
         self._stored: bool | None = None
-        self._depth = 0
+        self._blocks = Blocks()
 
     def at(self, end: int) -> Verdict:
         """The state of the text up to `end`."""
@@ -124,16 +103,12 @@ class Closing:
     @property
     def state(self) -> State:
         """What all that follows depends on; `depth` is how many blocks of a stored program are open."""
-        return State(self.mode, self._executable, bool(self._stored), self._depth)
+        return State(self.mode, self._executable, bool(self._stored), self._blocks.depth)
 
     def jump(self, place: int, state: State) -> None:
         """Goes on at `place`, where `state` is known."""
-        self.place, self.mode, self._executable, self._depth = (
-            place,
-            state.mode,
-            state.executable,
-            state.depth,
-        )
+        self.place, self.mode, self._executable = place, state.mode, state.executable
+        self._blocks.depth = state.depth
         self._pieces.clear()
 
     def _pass_plain(self, end: int) -> None:
@@ -194,10 +169,10 @@ class Closing:
         text = _QUOTES.sub(b" ", b"".join(self._pieces))
         self._pieces = []
         if self._stored is None:
-            self._stored = _STORED.match(b" ".join(text[:20_000].split())) is not None
-        for match in _BLOCK_WORDS.finditer(text):
-            self._depth += _WEIGHTS.get(match[0].upper(), -1)
-        return self._stored and self._depth > 0
+            self._stored = is_stored_program(text)
+        if self._stored:
+            self._blocks.feed(text)
+        return self._blocks.depth > 0
 
 
 def _skipped_everywhere(version: bytes | None) -> bool:
