@@ -5,8 +5,9 @@
 The log is made of headers that real servers wrote (tests/recorded/slowlog: MySQL 9.7 with and without log_slow_extra, MariaDB 10.11 and
 11.8) and of some 300 kinds of statement, as an application and its reports send them, with other literals each time; the dice are the
 same in every run. The peers read a piece of `--cut` MB: MB/s are compared. dumpslow gives counts, sums and means of four figures;
-pt-query-digest is the one that does the same work. Time is that of the whole process, start included; memory is its peak (of the largest
-process where there are more). Best of `--rounds`.
+pt-query-digest is the one that does the same work. MB/s is by the clock, MB/CPU s by what the processes used, start included; the goals
+and the ratio are of one core's time, so other work on the machine does not count. Memory is the peak of the largest process. Best of
+`--rounds` by the clock.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ print(digest.events, len(digest.entries), round(digest.total_time, 6), digest.sk
 class Run:
     name: str
     speed: float
+    cpu_speed: float
     memory: float
     answer: str
 
@@ -205,18 +207,21 @@ def _run(name: str, command: Sequence[str], log: Path) -> Run:
             sys.exit(f"{name} ended with {process.returncode}")
         answer.seek(0)
         text = answer.read().decode("utf-8", "replace")
-    return Run(name, log.stat().st_size / 1e6 / seconds, usage.ru_maxrss / 1024, text)
+    size = log.stat().st_size / 1e6
+    return Run(name, size / seconds, size / (usage.ru_utime + usage.ru_stime), usage.ru_maxrss / 1024, text)
 
 
 def _report(runs: Sequence[Run], options: argparse.Namespace) -> None:
     peer = next(run for run in runs if run.name == "pt-query-digest")
-    print(f"  {'':18}{'MB/s':>8}{'x pt':>8}{'peak MB':>10}")
+    print(f"  {'':18}{'MB/s':>8}{'MB/CPU s':>10}{'x pt':>8}{'peak MB':>10}")
     for run in runs:
-        print(f"  {run.name:18}{run.speed:>8.1f}{run.speed / peer.speed:>8.1f}{run.memory:>10.0f}")
+        print(
+            f"  {run.name:18}{run.speed:>8.1f}{run.cpu_speed:>10.1f}{run.cpu_speed / peer.cpu_speed:>8.1f}{run.memory:>10.0f}"
+        )
     print("  entries, fingerprints, seconds, skipped bytes:", runs[0].answer.strip())
     if runs[0].answer != runs[1].answer:
         sys.exit("one core and two do not agree")
-    met = runs[0].speed >= GOAL_SPEED and runs[0].speed >= GOAL_RATIO * peer.speed
+    met = runs[0].cpu_speed >= GOAL_SPEED and runs[0].cpu_speed >= GOAL_RATIO * peer.cpu_speed
     print(
         f"  goals on one core (>= {GOAL_RATIO:g} x pt-query-digest, >= {GOAL_SPEED:g} MB/s) {'met' if met else 'MISSED'}"
     )
