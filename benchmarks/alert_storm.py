@@ -8,6 +8,7 @@ One core, the service's own SQLite on this disk, two channels. Goals: a sample b
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import tempfile
@@ -83,6 +84,7 @@ def _storm(number: int) -> None:
     names = [f"db{place}" for place in range(number)]
     states: dict[str, dict[str, RuleState]] = {name: {} for name in names}
     now = datetime(2026, 3, 1, tzinfo=UTC)
+    gc.freeze()  # as the monitor does when it starts
     for up, word in ((False, "fail"), (True, "come back")):
         now += timedelta(seconds=30)
         started, count = time.perf_counter(), 0

@@ -1,7 +1,10 @@
 """Alerting: what the engine finds becomes rows, messages, and a record of who did what.
 
 service.py    DatabaseAlerting: what users call, from any process
-record.py     transitions → episodes, audit events and orders, in one transaction
+record.py     transitions → changes of episodes, in one transaction
+ledger.py     that transaction's episodes, audit events and orders, read and written many at a time
+telling.py    who is told of an episode, and its clocks
+episodes.py   rows of open episodes
 audit.py      the trail of events, numbered and chained by hash
 outbox.py     what is to be sent: claimed under a lease, settled, retried, given up
 delivery.py   the threads that deliver, one a channel

@@ -137,8 +137,7 @@ def _hash(
 ) -> str:
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
     fields = [number, episode, moment, event, actor, detail, alert, previous]
-    return hashlib.sha256(json.dumps(fields, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_text(fields).encode()).hexdigest()
 
 
-def _text(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"))
+_text = json.JSONEncoder(separators=(",", ":")).encode

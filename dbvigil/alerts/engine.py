@@ -129,22 +129,21 @@ def step(
     known = tuple(rules)
     if metrics.up is None:
         return Step(states, (), _active(known, metrics, states))
-    kept: dict[str, RuleState] = {}
+    kept = {} if metrics.up else _paused(known, states)
     found: list[Transition] = []
     for rule in known:
-        state = states.get(rule.id)
         if metrics.up is False and rule.id != DOWN:
             # Down says all there is to say; whatever else was wrong is still as it was.
-            for key in (rule.id, rule.id + NO_DATA):
-                if key in states:
-                    kept[key] = replace(states[key], paused=True)
             continue
+        state = states.get(rule.id)
+        blind = states.get(rule.id + NO_DATA) if states else None
         value = rule.read(metrics)
         if value is None:
-            _unread(rule, metrics, states, now, kept, found)
+            if state or blind or metrics.failures or rule.of_replication:
+                _unread(rule, metrics, states, now, kept, found)
             continue
-        if rule.id + NO_DATA in states:
-            _readable(rule, value, states[rule.id + NO_DATA], now, found)
+        if blind is not None:
+            _readable(rule, value, blind, now, found)
         if state is None:
             if not rule.breached(value):
                 continue
@@ -154,21 +153,32 @@ def step(
             found.append(transition)
         if not after.idle:
             kept[rule.id] = after
-    found += _gone({rule.id for rule in known}, states, now)
+    if states:
+        found += _gone({rule.id for rule in known}, states, now)
     return Step(kept, tuple(found), _active(known, metrics, kept))
+
+
+def _paused(rules: Iterable[Rule], states: Mapping[str, RuleState]) -> dict[str, RuleState]:
+    """What is remembered of a server that is down: everything, with its clocks standing."""
+    if not states:
+        return {}
+    keys = [key for rule in rules if rule.id != DOWN for key in (rule.id, rule.id + NO_DATA)]
+    return {key: replace(states[key], paused=True) for key in keys if key in states}
 
 
 def _judge(rule: Rule, value: Json, state: RuleState, now: datetime) -> tuple[RuleState, Transition | None]:
     """One rule with a reading: its state afterwards, and what changed."""
     critical = rule.reaches(value, rule.critical)
     warning = critical or rule.reaches(value, rule.warning)
-    state = replace(
-        state,
+    state = RuleState(
         evaluated_at=now,
-        value=value,
-        outcomes=state.outcomes.then(warning),
+        severity=state.severity,
         warning_since=(state.warning_since or now) if warning else None,
         critical_since=(state.critical_since or now) if critical else None,
+        clear_since=state.clear_since,
+        flapping=state.flapping,
+        outcomes=state.outcomes.then(warning),
+        value=value,
     )
     due: Severity | None = None
     if state.critical_since is not None and now - state.critical_since >= timedelta(

@@ -50,14 +50,19 @@ class Rule:
         special = READINGS.get(self.id)
         return special(metrics) if special else getattr(metrics, self.metric)
 
+    @property
+    def of_replication(self) -> bool:
+        """Whether it is about what a replica has and other servers have not."""
+        return self.id in _OF_REPLICATION
+
     def missing(self, metrics: DatabaseMetrics) -> str:
         """Why a reading that should be there is not; empty where nothing is wrong about its absence."""
         row = BY_NAME.get(self.metric)
-        collector = "replication" if self.id in _OF_REPLICATION else row.collector if row else ""
+        collector = "replication" if self.of_replication else row.collector if row else ""
         for failure in metrics.failures:
             if failure.collector == collector and not failure.lacking:
                 return str(failure)
-        if self.id in _OF_REPLICATION and metrics.replication_role in ("replica", "both"):
+        if self.of_replication and metrics.replication_role in ("replica", "both"):
             if (
                 self.id == "replication_lag"
                 and metrics.replication_io_running
