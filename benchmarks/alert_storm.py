@@ -72,8 +72,9 @@ def _storm(number: int) -> None:
 
     from dbvigil.alerting.plan import Plan  # noqa: PLC0415
     from dbvigil.alerting.record import Evaluated, record  # noqa: PLC0415
-    from dbvigil.alerts.engine import RuleState, step  # noqa: PLC0415
+    from dbvigil.alerts.engine import step  # noqa: PLC0415
     from dbvigil.alerts.rules import for_database  # noqa: PLC0415
+    from dbvigil.alerts.states import RuleState  # noqa: PLC0415
     from dbvigil.conf import load  # noqa: PLC0415
     from dbvigil.models import Delivery  # noqa: PLC0415
     from dbvigil.types import DatabaseMetrics  # noqa: PLC0415

@@ -13,7 +13,7 @@ from dbvigil.alerting.episodes import OpenEpisode, open_key
 from dbvigil.alerting.ledger import Ledger
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.telling import Telling
-from dbvigil.alerts.engine import Active, Step, Transition
+from dbvigil.alerts.states import Active, Step, Transition
 from dbvigil.channels.base import NoticeType
 from dbvigil.types import Json
 

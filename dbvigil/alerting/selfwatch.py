@@ -17,7 +17,7 @@ from dbvigil.alert import Severity
 from dbvigil.alerting.episodes import open_key
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.record import Recorder
-from dbvigil.alerts.engine import Transition
+from dbvigil.alerts.states import Transition
 from dbvigil.channels.transport import Undelivered, post
 from dbvigil.models import ChannelState, Delivery, Episode, MonitorControl, MonitorProcess, TargetState
 

@@ -21,7 +21,7 @@ from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.quieting import Made
 from dbvigil.alerting.record import Evaluated, Recorder, record
 from dbvigil.alerting.selfwatch import SelfWatch
-from dbvigil.alerts.engine import Transition
+from dbvigil.alerts.states import Transition
 from dbvigil.channels import build
 from dbvigil.channels.base import Channel, Notice
 from dbvigil.channels.sample import sample_alert

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbvigil.alert import Severity
-from dbvigil.alerts.rules import Rule
+from dbvigil.alerts.rule import Rule
 from dbvigil.catalogue import BY_NAME
 from dbvigil.display import display
 from dbvigil.types import Json

@@ -27,8 +27,9 @@ from dbvigil.alert import Alert
 from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerting.record import Evaluated
 from dbvigil.alerts import engine
-from dbvigil.alerts.engine import RuleState, Step
-from dbvigil.alerts.rules import Rule, for_database
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.states import RuleState, Step
 from dbvigil.analysis import rates
 from dbvigil.analysis.health import assess
 from dbvigil.collectors import evidence

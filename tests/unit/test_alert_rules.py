@@ -12,8 +12,11 @@ import pytest
 
 from dbvigil.alert import Severity
 from dbvigil.alerts import messages
-from dbvigil.alerts.engine import RuleState, step
-from dbvigil.alerts.rules import SHIPPED, Rule, for_database
+from dbvigil.alerts.engine import step
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.shipped import SHIPPED
+from dbvigil.alerts.states import RuleState
 from dbvigil.catalogue import BY_NAME
 from dbvigil.conf import load
 from dbvigil.types import DatabaseMetrics, Failure, Json, Threshold

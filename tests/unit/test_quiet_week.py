@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dbvigil.alerts.engine import RuleState, Transition, step
+from dbvigil.alerts.engine import step
 from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.states import RuleState, Transition
 from dbvigil.conf import load
 from dbvigil.types import DatabaseMetrics
 
