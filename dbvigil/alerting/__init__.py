@@ -8,8 +8,10 @@ episodes.py   rows of open episodes
 audit.py      the trail of events, numbered and chained by hash
 outbox.py     what is to be sent: claimed under a lease, settled, retried, given up
 delivery.py   the threads that deliver, one a channel
-sweep.py      what comes due by time alone: escalation, repetition, the end of quiet
+sweep.py      what comes due by time alone: escalation, repetition, the beginning and end of quiet
 quieting.py   acknowledging and suppressing
+windows.py    maintenance windows
+counts.py     how many alerts are open
 selfwatch.py  the watch over the monitor, the delivery and the channels themselves; the heartbeat
 backtest.py   thresholds tried on recorded history
 bodies.py     rows as alerts

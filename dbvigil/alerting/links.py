@@ -24,6 +24,14 @@ class ExpiredLink(AlertError):
         super().__init__("token", "this link is more than a week old")
 
 
+class UsedLink(AlertError):
+    """A link that was good for one acknowledgement; `by` is who has taken the alert up."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__("token", "this link was used before")
+        self.by = by
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """What a link says: the alert, and how often it had been acknowledged when the link was made."""

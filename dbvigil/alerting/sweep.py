@@ -1,4 +1,4 @@
-"""What comes due by time alone: escalation, repetition, the end of quiet, and episodes of databases that are monitored no more."""
+"""What comes due by time alone: escalation, repetition, quiet that begins or ends, and databases that are monitored no more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from dbvigil.alert import Alert
 from dbvigil.alerting.plan import Plan
-from dbvigil.alerting.quieting import end_quiet
+from dbvigil.alerting.quieting import follow_quiet
 from dbvigil.alerting.record import Recorder
 from dbvigil.models import Episode, MonitorProcess, TargetState
 
@@ -18,7 +18,7 @@ from dbvigil.models import Episode, MonitorProcess, TargetState
 def sweep(plan: Plan, now: datetime) -> list[Alert]:
     """One round; the alerts that something happened to. Any number of processes may do it at the same time."""
     return [
-        *end_quiet(plan, now),
+        *follow_quiet(plan, now),
         *_forget_unmonitored(plan, now),
         *_steps(plan, now),
         *_repeats(plan, now),

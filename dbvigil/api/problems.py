@@ -23,6 +23,8 @@ from dbvigil.errors import (
     UnknownAlert,
     UnknownDatabase,
     UnknownMetric,
+    UnknownSuppression,
+    UnknownWindow,
 )
 
 logger = logging.getLogger("dbvigil.api")
@@ -70,6 +72,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("unknown-database", 404, "Unknown database", "No monitored database has this alias."),
     Kind("unknown-alert", 404, "Unknown alert", "There is no alert with this number."),
     Kind("unknown-suppression", 404, "Unknown suppression", "There is no suppression with this number."),
+    Kind("unknown-window", 404, "Unknown window", "There is no maintenance window with this number."),
     Kind(
         "method-not-allowed",
         405,
@@ -108,6 +111,12 @@ KINDS: tuple[Kind, ...] = (
 )
 
 KIND: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
+
+_UNKNOWN: Mapping[type[AlertError], str] = {
+    UnknownAlert: "unknown-alert",
+    UnknownSuppression: "unknown-suppression",
+    UnknownWindow: "unknown-window",
+}
 
 _BY_STATUS: Mapping[int, Kind] = {
     **{kind.status: kind for kind in reversed(KINDS)},
@@ -204,8 +213,9 @@ def _invalid(errors: Mapping[str, Sequence[str]]) -> Problem:
 
 def _at_field(error: HistoryError | AlertError) -> Problem:
     errors = {error.field: [error.detail]}
-    if isinstance(error, UnknownAlert):
-        return Problem(KIND["unknown-alert"], error.detail, errors)
+    for kind, name in _UNKNOWN.items():
+        if isinstance(error, kind):
+            return Problem(KIND[name], error.detail, errors)
     if error.field in ("alert_id", "suppression_id"):
         return Problem(KIND["already-over"], error.detail, errors)
     return _invalid(errors)

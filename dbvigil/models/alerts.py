@@ -223,6 +223,7 @@ class MaintenanceWindow(models.Model):
     schedule = models.CharField(max_length=100)
     time_zone = models.CharField(max_length=64, default="UTC")
     minutes = models.PositiveIntegerField()
+    reason = models.TextField(default="", blank=True)
     active = models.BooleanField(default=True)
     created_by = models.CharField(max_length=150, default="", blank=True)
 

@@ -25,7 +25,7 @@ def addresses(entries: list[Any], prefix: str = "/core/") -> Iterator[str]:
         if str(entry.pattern) == "monitoring/":
             # Pages answer people; tests/unit/test_pages.py has who may see them.
             continue
-        path = prefix + str(entry.pattern).replace("<str:database>", "shop")
+        path = prefix + str(entry.pattern).replace("<str:database>", "shop").replace("<int:window_id>", "1")
         if isinstance(entry, URLResolver):
             yield from addresses(entry.url_patterns, path)
         else:
@@ -38,7 +38,10 @@ ALL = [*addresses(urls.urlpatterns), "/metrics", f"{BASE}no/such/thing", f"{BASE
 
 def test_the_walk_sees_the_contract() -> None:
     names = ["metrics/", "metrics/shop/history/", "health/", "dashboard/", "config/", "config/threshold/"]
-    names += [f"alerts/{name}" for name in ("", "history/", "acknowledge/", "suppress/", "test-channels/")]
+    names += [
+        f"alerts/{name}"
+        for name in ("", "history/", "acknowledge/", "suppress/", "windows/1/", "test-channels/")
+    ]
     assert {BASE + name for name in [*names, "control/", "schema/", "docs/"]} < set(ALL)
 
 
@@ -66,6 +69,8 @@ MATRIX = {
     "alerts/suppress/": {"POST": ("staff", 400)},
     "alerts/suppress/end/": {"POST": ("staff", 400)},
     "alerts/suppressions/": {"GET": ("reader", 200)},
+    "alerts/windows/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
+    "alerts/windows/1/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
     "config/": {"GET": ("reader", 200)},
     "config/threshold/": {"POST": ("superuser", 400)},
