@@ -15,7 +15,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,7 @@ from dbvigil.alerts.rules import for_database
 from dbvigil.alerts.states import RuleState, Step
 from dbvigil.analysis import rates
 from dbvigil.analysis.health import assess
+from dbvigil.analysis.interval import restarted
 from dbvigil.collectors import evidence
 from dbvigil.collectors.runner import Sampler, boot_clock, monotonic
 from dbvigil.errors import ConfigurationError, ServerError
@@ -55,6 +56,7 @@ _FIRST_RATES_AFTER = 2.0
 _EVIDENCE_SECONDS = 2.0
 # That a server is back should not wait a whole interval either.
 _LOOK_AGAIN_AFTER = 5.0
+_RESTARTED = "restarted"
 # A server or a proxy that goes on ending its connections is not stormed.
 _HEED_A_LOSS_EVERY = 1.0
 
@@ -287,8 +289,10 @@ class MonitorLoop:
                 watch.collect = False
                 metrics, snapshot = await self._sample(watch, sampler, previous, earlier)
                 _log_change(earlier, metrics)
+                rules, again = self._rules_of(alias), snapshot is not None and restarted(snapshot, previous)
                 previous, earlier = snapshot or previous, metrics
-                found = engine.step(self._rules_of(alias), metrics, states, metrics.timestamp)
+                judged = metrics if again else _settled(metrics, rules, states)
+                found = engine.step(rules, judged, states, metrics.timestamp)
                 evaluated = Evaluated(
                     alias,
                     metrics.timestamp,
@@ -423,6 +427,19 @@ async def _any_of(events: list[asyncio.Event], seconds: float) -> None:
     finally:
         for one in waiting:
             one.cancel()
+
+
+def _settled(
+    metrics: DatabaseMetrics, rules: Iterable[Rule], states: Mapping[str, RuleState]
+) -> DatabaseMetrics:
+    """The figures as the rules are to see them where no restart was seen: that a server is young is then nobody's trouble.
+
+    A rule that has begun to judge a restart goes on by its own state.
+    """
+    rule = next((rule for rule in rules if rule.id == _RESTARTED), None)
+    if rule is None or _RESTARTED in states or not rule.breached(metrics.uptime):
+        return metrics
+    return replace(metrics, uptime=None)
 
 
 def _states(stored: Mapping[str, Any]) -> Mapping[str, RuleState]:
