@@ -86,6 +86,13 @@ class UnknownAlert(AlertError):
         super().__init__("alert_id", f"there is no alert {number}")
 
 
+class UnknownChannel(AlertError):
+    """A channel that nobody made."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("name", f"no channel that was made here is named {name!r}")
+
+
 class UnknownSuppression(AlertError):
     """A suppression that there is not."""
 

@@ -14,6 +14,8 @@ windows.py    maintenance windows
 counts.py     how many alerts are open
 selfwatch.py  the watch over the monitor, the delivery and the channels themselves; the heartbeat
 backtest.py   thresholds tried on recorded history
+switchboard.py   the channels there are, how each fares, and a test of them
+own_channels.py  channels that people make; sealed.py keeps their secrets
 bodies.py     rows as alerts
 bulk.py       many rows with one statement
 links.py      addresses in messages

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,15 +21,13 @@ from dbvigil.alerting.links import UsedLink
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.record import Evaluated, Recorder, record
 from dbvigil.alerting.selfwatch import SelfWatch
+from dbvigil.alerting.switchboard import Switchboard
 from dbvigil.alerting.windows import Values
 from dbvigil.alerts.states import Transition
-from dbvigil.channels import build
-from dbvigil.channels.base import Channel, Notice
-from dbvigil.channels.sample import sample_alert
+from dbvigil.channels.base import Channel
 from dbvigil.errors import AlertError, UnknownAlert
 from dbvigil.history.django_db import DjangoHistory
-from dbvigil.models import ChannelState, Episode
-from dbvigil.types import iso_utc
+from dbvigil.models import Episode
 
 logger = logging.getLogger("dbvigil.alerts")
 
@@ -44,8 +41,7 @@ class DatabaseAlerting:
     """Alerting as seen from one process. Thread-safe; everything it shows comes from the service's database."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._channels: tuple[conf.AlertSettings, dict[str, Channel]] | None = None
+        self.switchboard = Switchboard()
         self._deliverer: Deliverer | None = None
 
     # sending
@@ -216,66 +212,8 @@ class DatabaseAlerting:
     # channels
 
     def channels(self) -> dict[str, Channel]:
-        """The channels that are configured, by name. Made once for as long as the settings stay."""
-        settings = conf.load().alerts
-        with self._lock:
-            if self._channels is None or self._channels[0] != settings:
-                made = build.from_settings(
-                    recipients=settings.recipients,
-                    webhook_url=settings.webhook_url,
-                    webhook_secret=settings.webhook_secret,
-                    slack_webhook=settings.slack_webhook,
-                    apprise_urls=settings.apprise_urls,
-                )
-                self._channels = settings, {channel.name: channel for channel in made}
-            return self._channels[1]
-
-    def shown_channels(self) -> list[dict[str, Any]]:
-        """Every channel for people: its configuration with secrets masked, and how it fares."""
-        states = {row.name: row for row in ChannelState.objects.all()}
-        found = []
-        for name, channel in self.channels().items():
-            row = states.get(name)
-            known = row if row is not None and row.fingerprint == channel.fingerprint else ChannelState()
-            found.append(
-                {
-                    **channel.shown(),
-                    "disabled": known.disabled_at is not None,
-                    "failing_since": known.failing_since and iso_utc(known.failing_since),
-                    "last_sent_at": known.last_sent_at and iso_utc(known.last_sent_at),
-                    "last_error": known.last_error,
-                }
-            )
-        return found
-
-    def test_channels(self, names: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-        """Sends a test message on each channel now: by name `{"ok", "detail", "latency_ms"}`. Raises `AlertError` for an unknown one.
-
-        A channel that was disabled and takes the message is used again.
-        """
-        channels = self.channels()
-        for name in names or ():
-            if name not in channels:
-                known = ", ".join(channels) or "none is configured"
-                raise AlertError("channels", f"no channel is named {name!r}; there are: {known}")
-        now = datetime.now(UTC)
-        body = sample_alert(now)
-        results = {}
-        for name in names or channels:
-            started = time.monotonic()
-            outcome = channels[name].send(
-                Notice(f"msg_test{now.timestamp():.6f}".replace(".", ""), "alert.test", now, (body,))
-            )
-            if outcome.ok:
-                ChannelState.objects.filter(pk=name).update(
-                    disabled_at=None, failing_since=None, last_error=""
-                )
-            results[name] = {
-                "ok": outcome.ok,
-                "detail": outcome.detail,
-                "latency_ms": round((time.monotonic() - started) * 1000, 1),
-            }
-        return results
+        """The channels there are, by name."""
+        return self.switchboard.channels()
 
     # running
 
@@ -284,7 +222,7 @@ class DatabaseAlerting:
         settings = conf.load().alerts
         watch = SelfWatch(self, settings.heartbeat_url)
         made = Deliverer(
-            Delivering(self.channels(), settings.fallback, settings.base_url, self.plan),
+            Delivering(self.channels, settings.fallback, settings.base_url, self.plan),
             on_alerts=on_alerts,
             also=watch.look,
         )

@@ -144,10 +144,19 @@ class ChannelSerializer(Answer):
     name = serializers.CharField()
     kind = serializers.CharField()
     target = serializers.CharField(help_text="Masked.")
+    active = serializers.BooleanField(help_text="Whether it is used.")
+    created_by = serializers.CharField(help_text="Who made it; empty for a channel of the settings.")
     disabled = serializers.BooleanField(help_text="Its receiver wants nothing more (410).")
     failing_since = Moment(allow_null=True)
     last_sent_at = Moment(allow_null=True)
     last_error = serializers.CharField()
+
+
+class ChannelsSerializer(Answer):
+    """The channels there are: those of the settings first."""
+
+    count = serializers.IntegerField()
+    results = ChannelSerializer(many=True)
 
 
 class ChannelOutcomeSerializer(Answer):

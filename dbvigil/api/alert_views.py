@@ -182,4 +182,4 @@ class TestChannelsView(ApiView):
         )
     )
     def post(self, request: Request) -> Response:
-        return Response({"results": get_database_alerting().test_channels(self.body.get("channels"))})
+        return Response({"results": get_database_alerting().switchboard.test(self.body.get("channels"))})

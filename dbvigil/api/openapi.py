@@ -67,6 +67,7 @@ _SETTINGS: Mapping[str, Any] = {
 }
 _PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "database": {"description": "The target's alias.", "schema": {"type": "string"}},
+    "channel": {"description": "The channel's name.", "schema": {"type": "string"}},
     "window_id": {"description": "The window's number.", "schema": {"type": "integer", "minimum": 0}},
 }
 _lock = threading.Lock()

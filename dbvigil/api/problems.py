@@ -21,6 +21,7 @@ from dbvigil.errors import (
     HistoryError,
     MonitorError,
     UnknownAlert,
+    UnknownChannel,
     UnknownDatabase,
     UnknownMetric,
     UnknownSuppression,
@@ -72,6 +73,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("unknown-database", 404, "Unknown database", "No monitored database has this alias."),
     Kind("unknown-alert", 404, "Unknown alert", "There is no alert with this number."),
     Kind("unknown-suppression", 404, "Unknown suppression", "There is no suppression with this number."),
+    Kind("unknown-channel", 404, "Unknown channel", "No channel that was made here has this name."),
     Kind("unknown-window", 404, "Unknown window", "There is no maintenance window with this number."),
     Kind(
         "method-not-allowed",
@@ -114,6 +116,7 @@ KIND: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
 
 _UNKNOWN: Mapping[type[AlertError], str] = {
     UnknownAlert: "unknown-alert",
+    UnknownChannel: "unknown-channel",
     UnknownSuppression: "unknown-suppression",
     UnknownWindow: "unknown-window",
 }

@@ -74,7 +74,7 @@ class ConfigView(ApiView):
 
     @operation(Operation("Configuration", answers.ConfigSerializer))
     def get(self, request: Request) -> Response:
-        channels = get_database_alerting().shown_channels()
+        channels = get_database_alerting().switchboard.shown()
         return Response({**get_database_monitor().get_configuration(), "channels": channels})
 
 

@@ -307,7 +307,7 @@ class DatabaseMonitor:
         return {
             "settings": shown,
             "thresholds": Thresholds(configuration.thresholds).rows(),
-            "channels": get_database_alerting().shown_channels(),
+            "channels": get_database_alerting().switchboard.shown(),
         }
 
     # within

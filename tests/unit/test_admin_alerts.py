@@ -143,5 +143,5 @@ def test_a_suppression_has_an_end(client_of: Callable[[str], Client], minutes: s
 def test_nothing_of_alerting_can_be_changed_anywhere_else() -> None:
     shown = {model.__name__ for model in admin.site._registry if model._meta.app_label == "dbvigil"}
     assert shown == {
-        "Episode", "AuditEvent", "Delivery", "ChannelState", "StoredThreshold", "MaintenanceWindow", "Suppression"
+        "Episode", "AuditEvent", "Delivery", "ChannelState", "StoredThreshold", "MaintenanceWindow", "Suppression", "AlertChannel",
     }  # fmt: skip

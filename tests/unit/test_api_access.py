@@ -25,7 +25,9 @@ def addresses(entries: list[Any], prefix: str = "/core/") -> Iterator[str]:
         if str(entry.pattern) == "monitoring/":
             # Pages answer people; tests/unit/test_pages.py has who may see them.
             continue
-        path = prefix + str(entry.pattern).replace("<str:database>", "shop").replace("<int:window_id>", "1")
+        path = prefix + str(entry.pattern).replace("<str:database>", "shop").replace(
+            "<int:window_id>", "1"
+        ).replace("<str:channel>", "ops")
         if isinstance(entry, URLResolver):
             yield from addresses(entry.url_patterns, path)
         else:
@@ -71,6 +73,8 @@ MATRIX = {
     "alerts/suppressions/": {"GET": ("reader", 200)},
     "alerts/windows/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
     "alerts/windows/1/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
+    "alerts/channels/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
+    "alerts/channels/ops/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
     "config/": {"GET": ("reader", 200)},
     "config/threshold/": {"POST": ("superuser", 400)},
