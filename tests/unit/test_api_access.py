@@ -180,4 +180,4 @@ def test_a_browser_that_is_not_signed_in_is_shown_the_way(db: None) -> None:
     answer = Client().get(f"{BASE}docs/", headers={"accept": "text/html"})
     assert answer.status_code == 401
     assert answer["Content-Type"] == "text/html; charset=utf-8"
-    assert f'href="/admin/login/?next={BASE}docs/"' in answer.content.decode()
+    assert f'href="/sign-in/?next={BASE}docs/"' in answer.content.decode()
