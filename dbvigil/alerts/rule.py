@@ -12,6 +12,7 @@ from dbvigil.types import DatabaseMetrics, Json
 
 DOWN = "up"
 REPLICATION_RUNNING = "replication_running"
+RESTARTED = "restarted"
 EvidenceKind = Literal["", "sessions", "connections", "locks", "statements", "replication", "tables"]
 
 
@@ -125,7 +126,7 @@ READINGS: Mapping[str, Callable[[DatabaseMetrics], Json]] = {
     REPLICATION_RUNNING: _replication_running,
     "read_only": _writable_replica,
     "errant_gtids": _errant,
-    "restarted": lambda metrics: metrics.uptime,
+    RESTARTED: lambda metrics: metrics.uptime,
 }
 """The rules whose reading is not simply their metric."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbvigil.alerts.rule import DOWN, REPLICATION_RUNNING, Rule
+from dbvigil.alerts.rule import DOWN, REPLICATION_RUNNING, RESTARTED, Rule
 
 SHIPPED: tuple[Rule, ...] = (
     Rule(
@@ -22,7 +22,7 @@ SHIPPED: tuple[Rule, ...] = (
         runbook="server-down",
     ),
     Rule(
-        "restarted",
+        RESTARTED,
         "uptime",
         "A server that restarts by itself does it again; whoever restarted it on purpose can let this pass.",
         (

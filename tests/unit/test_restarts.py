@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from dbvigil.alerts.engine import step
+from dbvigil.alerts.restarts import unrestarted
+from dbvigil.alerts.rule import RESTARTED
 from dbvigil.alerts.rules import for_database
 from dbvigil.alerts.shipped import SHIPPED
 from dbvigil.alerts.states import RuleState
 from dbvigil.analysis.interval import restarted
-from dbvigil.monitoring import loop
 from dbvigil.types import DatabaseMetrics, Snapshot
 from tests.unit.test_rates import NOW, snapshot, without
 
@@ -63,7 +64,7 @@ def fired(uptime: float, states: dict[str, RuleState], again: bool) -> list[str]
     """What one sample of the loop raises about the uptime."""
     rules = for_database({})
     metrics = DatabaseMetrics("shop", NOW, up=True, uptime=uptime)
-    judged = metrics if again else loop._settled(metrics, rules, states)
+    judged = metrics if again else unrestarted(metrics, rules, states)
     found = step(rules, judged, states, NOW)
     states.clear()
     states.update(found.states)
@@ -71,7 +72,7 @@ def fired(uptime: float, states: dict[str, RuleState], again: bool) -> list[str]
 
 
 def test_a_young_server_is_nobodys_trouble_and_a_restarted_one_is() -> None:
-    assert loop._RESTARTED in {rule.id for rule in SHIPPED}
+    assert RESTARTED in {rule.id for rule in SHIPPED}
     states: dict[str, RuleState] = {}
     assert fired(20, states, again=False) == []
     assert fired(50, states, again=False) == []
