@@ -88,11 +88,12 @@ def _storm(number: int) -> None:
     gc.freeze()  # as the monitor does when it starts
     for up, word in ((False, "fail"), (True, "come back")):
         now += timedelta(seconds=30)
+        samples = [DatabaseMetrics(name, now, up, uptime=86_400.0, connection_usage=10.0) for name in names]
         started, count = time.perf_counter(), 0
         for first in range(0, number, BATCH):
             batch = []
-            for name in names[first : first + BATCH]:
-                metrics = DatabaseMetrics(name, now, up, uptime=86_400.0, connection_usage=10.0)
+            for metrics in samples[first : first + BATCH]:
+                name = metrics.database
                 found = step(rules, metrics, states[name], now)
                 states[name] = dict(found.states)
                 batch.append(Evaluated(name, now, found))

@@ -10,9 +10,6 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, cast
 
-from django.db.models import TextField
-from django.db.models.functions import Cast
-
 from dbvigil.alerting import bulk
 from dbvigil.models import Episode
 from dbvigil.types import Json
@@ -65,14 +62,12 @@ CHANGING = tuple(
 )
 
 
-_JSON = ("value", "recommendations", "evidence", "policy")
-# Read as text: in a storm thousands of rows have the same few, which are decoded once.
-_READ = tuple(Cast(name, TextField()) if name in _JSON else name for name in COLUMNS)
+_JSON = tuple(COLUMNS.index(name) for name in ("value", "recommendations", "evidence", "policy"))
 
 
 @lru_cache(maxsize=256)
 def _decoded(text: str | None) -> Any:
-    """What a JSON column holds. Shared between rows: an episode's JSON is replaced, never changed in place."""
+    """What a JSON column holds. In a storm thousands of rows share the same few: an episode's JSON is replaced, never changed in place."""
     return None if text is None else json.loads(text)
 
 
@@ -81,11 +76,12 @@ def load(databases: Iterable[str]) -> dict[str, OpenEpisode]:
     names = sorted(databases)
     found: dict[str, OpenEpisode] = {}
     for start in range(0, len(names), _BATCH):
-        rows = Episode.objects.filter(database__in=names[start : start + _BATCH], resolved_at=None)
-        for values in rows.values_list(*_READ):
+        for values in bulk.select(
+            Episode, COLUMNS, "database", names[start : start + _BATCH], "AND resolved_at IS NULL"
+        ):
+            for place in _JSON:
+                values[place] = _decoded(values[place])
             episode = OpenEpisode(*values)
-            for name in _JSON:
-                setattr(episode, name, _decoded(getattr(episode, name)))
             found[cast(str, episode.open_key)] = episode
     return found
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from dbvigil.alert import Alert, EventName
-from dbvigil.alerting import bodies, episodes, outbox
+from dbvigil.alerting import bodies, bulk, episodes, outbox
 from dbvigil.alerting.audit import SYSTEM, Trail
 from dbvigil.alerting.episodes import OpenEpisode
 from dbvigil.alerting.outbox import Order
@@ -82,7 +82,7 @@ class Ledger:
 
     def channels_told(self, episode: OpenEpisode) -> Iterable[str]:
         """The channels that were sent something about it, or are about to be, by this transaction too."""
-        earlier = [channel for _, channel in _told([episode.id])]
+        earlier = [row.channel for row in _told([episode.id])]
         now = [order.channel for order in self._orders if order.episode == episode.id and order.type in TOLD]
         return dict.fromkeys([*earlier, *now])
 
@@ -106,16 +106,17 @@ class Ledger:
             if order.episode not in ends or order.due_at <= ends[order.episode]
         ]
         earlier = [number for number in ends if number not in self._new]
-        for at in set(ends.values()):
-            outbox.cancel_unsent(
-                [number for number in earlier if ends[number] == at],
-                TOLD,
-                "over before it was sent",
-                due_after=at,
-            )
+        sent = _told(earlier)
+        waiting = {row.episode for row in sent if row.waits and row.due_at > ends[row.episode]}
+        for at in {ends[number] for number in waiting}:
+            late = [number for number in waiting if ends[number] == at]
+            outbox.cancel_unsent(late, TOLD, "over before it was sent", due_after=at)
+        if waiting:
+            # What was claimed in between is on its way, and not cancelled.
+            sent = _told(earlier)
         told: dict[int, list[str]] = {}
-        for number, channel in _told(earlier):
-            told.setdefault(number, []).append(channel)
+        for row in sent:
+            told.setdefault(row.episode, []).append(row.channel)
         for order in self._orders:
             if order.episode in ends:
                 told.setdefault(order.episode, []).append(order.channel)
@@ -123,10 +124,29 @@ class Ledger:
             self.order(event, episode, "alert.resolved", dict.fromkeys(told.get(episode.id, ())), at)
 
 
-def _told(numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Episodes with the channels that were sent something about them, or are about to be."""
-    found: list[tuple[int, str]] = []
+class _Sent(NamedTuple):
+    """A delivery that told of an episode, or is to: `waits` while nobody has tried to send it."""
+
+    episode: int
+    channel: str
+    waits: bool
+    due_at: datetime
+
+
+def _told(numbers: Sequence[int]) -> list[_Sent]:
+    """What was sent about some episodes, or is about to be, in the order of its making."""
+    found: list[_Sent] = []
     for start in range(0, len(numbers), _BATCH):
-        sent = Delivery.objects.filter(episode__in=numbers[start : start + _BATCH], type__in=TOLD)
-        found += sent.exclude(status="cancelled").order_by("id").values_list("episode_id", "channel")
+        rows = bulk.select(
+            Delivery,
+            ("episode", "channel", "status", "attempts", "due_at", "type"),
+            "episode_id",
+            numbers[start : start + _BATCH],
+            "AND status <> 'cancelled' ORDER BY id",
+        )
+        found += [
+            _Sent(episode, channel, status == "pending" and attempts == 0, due_at)
+            for episode, channel, status, attempts, due_at, kind in rows
+            if kind in TOLD
+        ]
     return found

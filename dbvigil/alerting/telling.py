@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from dbvigil.alert import EscalationStep
 from dbvigil.alerting.episodes import OpenEpisode
@@ -19,6 +20,7 @@ class Telling:
         self._ledger = ledger
         self._plan = plan
         self._told_critical: dict[str, set[int]] = {}
+        self._policies: dict[int, tuple[Any, list[EscalationStep]]] = {}
         for row in ledger.open.values():
             if row.told and row.severity == "critical":
                 self._told_critical.setdefault(row.database, set()).add(row.id)
@@ -31,7 +33,7 @@ class Telling:
         self, episode: OpenEpisode, event: int, kind: NoticeType, at: datetime, in_company: bool = False
     ) -> None:
         """The first messages about an episode, or about a graver one; its clocks start."""
-        policy = _policy(episode)
+        policy = self._policy(episode)
         channels = policy[0].reaches(episode.severity, self._plan.channels) if policy else ()
         due = routing.first_due(episode.severity, in_company, at, self._plan.group_wait)
         episode.told = True
@@ -48,7 +50,7 @@ class Telling:
 
     def start_clocks(self, episode: OpenEpisode, at: datetime) -> None:
         """Escalation and repetition count from `at`; nobody escalates what somebody took up."""
-        coming = routing.next_step(_policy(episode), episode.escalation_level, at, episode.severity)
+        coming = routing.next_step(self._policy(episode), episode.escalation_level, at, episode.severity)
         episode.next_step_at = coming[1] if coming and episode.acknowledged_at is None else None
         episode.next_repeat_at = at + timedelta(seconds=self._plan.repeat_after)
 
@@ -70,7 +72,7 @@ class Telling:
         """The next step of an episode that nobody took up, where it is due."""
         if episode.next_step_at is None or episode.next_step_at > at:
             return
-        policy = _policy(episode)
+        policy = self._policy(episode)
         due, episode.next_step_at = episode.next_step_at, None
         self._ledger.changed(episode)
         coming = routing.next_step(policy, episode.escalation_level, due, episode.severity)
@@ -96,6 +98,11 @@ class Telling:
         event = self._ledger.event(episode, "reminded", at, {"acknowledged": acknowledged})
         self._ledger.order(event, episode, "alert.fired", self._ledger.channels_told(episode), at)
 
-
-def _policy(episode: OpenEpisode) -> list[EscalationStep]:
-    return [EscalationStep.from_dict(step) for step in episode.policy]
+    def _policy(self, episode: OpenEpisode) -> list[EscalationStep]:
+        """An episode's steps; read once where many share the same."""
+        known = self._policies.get(id(episode.policy))
+        if known is None:
+            # The policy is kept beside its steps: its identity is nobody else's meanwhile.
+            known = episode.policy, [EscalationStep.from_dict(step) for step in episode.policy]
+            self._policies[id(episode.policy)] = known
+        return known[1]

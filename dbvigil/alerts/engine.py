@@ -37,6 +37,7 @@ def step(
     if metrics.up is None:
         return Step(states, (), _active(known, metrics, states))
     kept = {} if metrics.up else _paused(known, states)
+    replica = metrics.replication_role in ("replica", "both")
     found: list[Transition] = []
     for rule in known:
         if metrics.up is False and rule.id != DOWN:
@@ -46,7 +47,7 @@ def step(
         blind = states.get(rule.id + NO_DATA) if states else None
         value = rule.read(metrics)
         if value is None:
-            if state or blind or metrics.failures or rule.of_replication:
+            if state or blind or metrics.failures or (replica and rule.of_replication):
                 _unread(rule, metrics, states, now, kept, found)
             continue
         if blind is not None:

@@ -137,8 +137,9 @@ class Delivery(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(AuditEvent, models.PROTECT, related_name="deliveries")
-    episode = models.ForeignKey(Episode, models.PROTECT, null=True, related_name="deliveries")
+    # Both are the first column of an index below.
+    event = models.ForeignKey(AuditEvent, models.PROTECT, related_name="deliveries", db_index=False)
+    episode = models.ForeignKey(Episode, models.PROTECT, null=True, related_name="deliveries", db_index=False)
     database = models.CharField(max_length=100)
     type = models.CharField(max_length=30)
     tier = models.PositiveSmallIntegerField(default=0)
