@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,11 +19,16 @@ from dbvigil.alerting.outbox import Order
 from dbvigil.alerting.plan import Plan, QuietUntil, never_quiet
 from dbvigil.alerting.record import Recorder
 from dbvigil.alerts import quiet
-from dbvigil.errors import AlertError, UnknownAlert, UnknownSuppression
+from dbvigil.errors import AlertError, ConfigurationError, UnknownAlert, UnknownSuppression
 from dbvigil.models import Delivery, Episode, MaintenanceWindow, Suppression
 from dbvigil.types import iso_utc
 
+logger = logging.getLogger("dbvigil.alerts")
+
 LONGEST_NOTE = 2_000
+
+_unusable: set[str] = set()
+"""Windows that the log has told of."""
 
 
 def acknowledge(
@@ -209,10 +215,8 @@ def quiet_times(now: datetime) -> QuietUntil:
         quiet.Suppression(row.id, row.database, row.metric, row.starts_at, row.until)
         for row in Suppression.objects.filter(until__gt=now)
     ]
-    windows = [
-        quiet.Window(row.name, row.schedule, row.time_zone, row.minutes, row.database, row.metric)
-        for row in MaintenanceWindow.objects.filter(active=True)
-    ]
+    rows = MaintenanceWindow.objects.filter(active=True)
+    windows = [window for row in rows if (window := as_window(row)) is not None]
     if not suppressions and not windows:
         return never_quiet
 
@@ -220,6 +224,20 @@ def quiet_times(now: datetime) -> QuietUntil:
         return quiet.until(database, metric, suppressions, windows, at)
 
     return until
+
+
+def as_window(row: MaintenanceWindow) -> quiet.Window | None:
+    """The row as the rules about quiet know it; None for one that cannot be used here, as where this host lacks its time zone."""
+    try:
+        quiet.check_window(row.schedule, row.time_zone, row.minutes)
+    except ConfigurationError as error:
+        # Every round comes by here: alerts are told, and the log says why once.
+        if row.name not in _unusable:
+            _unusable.add(row.name)
+            logger.error("maintenance window %r keeps nothing quiet: %s", row.name, error)
+        return None
+    _unusable.discard(row.name)
+    return quiet.Window(row.name, row.schedule, row.time_zone, row.minutes, row.database, row.metric)
 
 
 def _hush(

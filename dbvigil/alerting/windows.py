@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from dbvigil.alerting import names
 from dbvigil.alerting.audit import Trail
-from dbvigil.alerting.quieting import LONGEST_NOTE
+from dbvigil.alerting.quieting import LONGEST_NOTE, as_window
 from dbvigil.alerts import quiet
 from dbvigil.errors import AlertError, ConfigurationError, DbvigilError, UnknownWindow
 from dbvigil.models import MaintenanceWindow
@@ -134,11 +134,11 @@ def shown(row: MaintenanceWindow, now: datetime) -> dict[str, Any]:
     """The window as the API and the command have it: its values, who made it, and how it stands at `now`.
 
     `open` is whether it keeps anything quiet now and `open_until` until when; `next_start` is its next beginning, None while it is
-    switched off.
+    switched off or cannot be used.
     """
-    window = as_window(row)
-    held = window.around(now) if row.active else None
-    start = window.next_start(now) if row.active else None
+    window = as_window(row) if row.active else None
+    held = window.around(now) if window else None
+    start = window.next_start(now) if window else None
     return {
         "window_id": row.id,
         **_said(row),
@@ -147,11 +147,6 @@ def shown(row: MaintenanceWindow, now: datetime) -> dict[str, Any]:
         "open_until": held and iso_utc(held[1]),
         "next_start": start and iso_utc(start),
     }
-
-
-def as_window(row: MaintenanceWindow) -> quiet.Window:
-    """The row as the rules about quiet know it."""
-    return quiet.Window(row.name, row.schedule, row.time_zone, row.minutes, row.database, row.metric)
 
 
 def _said(row: MaintenanceWindow) -> dict[str, Any]:

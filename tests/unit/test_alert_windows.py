@@ -112,6 +112,22 @@ class TestOpeningAndClosing:
         assert heard.status == "firing"
         assert sent() == ["alert.fired"]
 
+    def test_one_that_this_host_cannot_read_keeps_nothing_quiet(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        MaintenanceWindow.objects.create(
+            name="mars", schedule="* * * * *", time_zone="Mars/Olympus", minutes=5
+        )
+        add()
+        fire(plan(70 * MINUTE), "other", "up", 70 * MINUTE)
+        fire(plan(70 * MINUTE), "shop", "up", 70 * MINUTE)
+        assert sent() == ["alert.fired"]
+        mars, noon = windows.listed(at(70 * MINUTE))
+        assert (mars["open"], mars["next_start"]) == (False, None)
+        assert noon["open"] is True
+        (line,) = [record.getMessage() for record in caplog.records if "mars" in record.getMessage()]
+        assert "keeps nothing quiet: time_zone" in line
+
     def test_others_go_on(self) -> None:
         add(metric="up")
         fire(plan(50 * MINUTE), "other", "up", 50 * MINUTE)
