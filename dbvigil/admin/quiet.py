@@ -66,7 +66,7 @@ class WindowForm(SubjectForm):
             cast(windows.Values, cleaned), get_database_monitor().databases(), self.instance.pk
         )
         for field, error in wrong.items():
-            self.add_error(field, error.detail if isinstance(error, AlertError) else str(error))
+            self.add_error(field, _words(error))
         return cleaned
 
 
@@ -107,9 +107,9 @@ class WindowAdmin(SubjectAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except AlertError as error:
+        except DbvigilError as error:
             # Somebody else was faster since the form was checked.
-            self.message_user(request, error.detail, messages.ERROR)
+            self.message_user(request, _words(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -161,6 +161,11 @@ class SuppressionAdmin(SubjectAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _words(error: DbvigilError) -> str:
+    """What is wrong, without the field's name where the form shows it."""
+    return error.detail if isinstance(error, AlertError) else str(error)
 
 
 def _become(obj: Any, stored: Any) -> None:

@@ -89,8 +89,12 @@ def check_time_zone(time_zone: str) -> None:
         raise ConfigurationError("time_zone", time_zone, "allowed: a name such as Europe/Berlin") from None
 
 
+@lru_cache(maxsize=256)
 def check_schedule(schedule: str) -> None:
-    """Raises `ConfigurationError` unless it is a cron expression of five fields that comes about."""
+    """Raises `ConfigurationError` unless it is a cron expression of five fields that comes about.
+
+    Good ones are remembered: each round of the sweep asks about every window.
+    """
     if len(schedule.split()) != _CRON_FIELDS:
         raise ConfigurationError("schedule", schedule, f"{_CRON}: minute, hour, day, month and weekday")
     try:

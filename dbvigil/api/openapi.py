@@ -25,8 +25,8 @@ otherwise; shares are percent, 0–100. A reading that a server cannot give is `
 added to any answer.
 
 Every request needs `Authorization: Bearer <token>` or a signed-in session. Every active user may read; staff
-acknowledge and suppress alerts; only superusers configure, control and test channels. Unknown
-parameters and keys are refused. Every error is a problem document.
+acknowledge and suppress alerts; only superusers configure, control, make maintenance windows and test
+channels. Unknown parameters and keys are refused. Every error is a problem document.
 """
 
 # drf-spectacular's settings belong to the host project, which may describe an API of its own with it. These
