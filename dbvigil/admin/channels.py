@@ -21,6 +21,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the 
     """A channel that is made, or changed: what is left empty then stays as it is."""
 
     url = forms.CharField(
+        label="URL",
         max_length=own_channels.LONGEST_URL,
         required=False,
         widget=forms.PasswordInput(attrs=_SECRET),
