@@ -46,7 +46,7 @@ def _engine() -> None:
     from dbvigil.conf import load  # noqa: PLC0415
     from dbvigil.types import DatabaseMetrics  # noqa: PLC0415
 
-    rules = for_database(load().thresholds)
+    rules = for_database(load().thresholds.everywhere)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     healthy = DatabaseMetrics(
         "shop", now, True, connection_usage=20.0, query_time=0.01, slow_queries=0.0, history_list_length=10,
@@ -81,7 +81,7 @@ def _storm(number: int) -> None:
 
     call_command("migrate", verbosity=0)
     plan = Plan(("email", "webhook"))
-    rules = for_database(load().thresholds)
+    rules = for_database(load().thresholds.everywhere)
     names = [f"db{place}" for place in range(number)]
     states: dict[str, dict[str, RuleState]] = {name: {} for name in names}
     now = datetime(2026, 3, 1, tzinfo=UTC)

@@ -23,6 +23,7 @@ EventName = Literal[
     "resolved",
     "notified",
     "notify_failed",
+    "threshold_changed",
     "channel_added",
     "channel_changed",
     "channel_removed",

@@ -7,6 +7,8 @@ DbvigilError
 ├── HistoryError              history that cannot be asked for in this way
 ├── AlertError                something that cannot be done with an alert, a suppression or a window; names the field
 │   ├── UnknownAlert          an alert there is not
+│   ├── UnknownChannel        a channel nobody made
+│   ├── UnknownThreshold      a threshold nobody has set
 │   ├── UnknownSuppression    a suppression there is not
 │   └── UnknownWindow         a maintenance window there is not
 ├── MonitorError              the monitor cannot do what was asked (not running, did not answer in time)
@@ -91,6 +93,14 @@ class UnknownChannel(AlertError):
 
     def __init__(self, name: str) -> None:
         super().__init__("name", f"no channel that was made here is named {name!r}")
+
+
+class UnknownThreshold(AlertError):
+    """A threshold that nobody has set."""
+
+    def __init__(self, metric: str, database: str | None) -> None:
+        where = f"for {database}" if database else "for every database"
+        super().__init__("metric", f"no threshold of {metric} was set {where}: there is nothing to reset")
 
 
 class UnknownSuppression(AlertError):

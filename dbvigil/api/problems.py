@@ -25,6 +25,7 @@ from dbvigil.errors import (
     UnknownDatabase,
     UnknownMetric,
     UnknownSuppression,
+    UnknownThreshold,
     UnknownWindow,
 )
 
@@ -74,6 +75,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("unknown-alert", 404, "Unknown alert", "There is no alert with this number."),
     Kind("unknown-suppression", 404, "Unknown suppression", "There is no suppression with this number."),
     Kind("unknown-channel", 404, "Unknown channel", "No channel that was made here has this name."),
+    Kind("unknown-threshold", 404, "Unknown threshold", "Nobody has set this threshold."),
     Kind("unknown-window", 404, "Unknown window", "There is no maintenance window with this number."),
     Kind(
         "method-not-allowed",
@@ -118,6 +120,7 @@ _UNKNOWN: Mapping[type[AlertError], str] = {
     UnknownAlert: "unknown-alert",
     UnknownChannel: "unknown-channel",
     UnknownSuppression: "unknown-suppression",
+    UnknownThreshold: "unknown-threshold",
     UnknownWindow: "unknown-window",
 }
 

@@ -24,7 +24,7 @@ from dbvigil.types import DatabaseMetrics, Failure, Json, Threshold
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 BY_ID = {rule.id: rule for rule in SHIPPED}
-WITH_LEVELS = {rule.id: rule for rule in for_database(load().thresholds)}
+WITH_LEVELS = {rule.id: rule for rule in for_database(load().thresholds.everywhere)}
 SECTIONS = ["What it means", "How to see it", "First", "For good", "When to change the level"]
 
 

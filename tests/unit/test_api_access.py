@@ -77,7 +77,7 @@ MATRIX = {
     "alerts/channels/ops/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
     "config/": {"GET": ("reader", 200)},
-    "config/threshold/": {"POST": ("superuser", 400)},
+    "config/threshold/": {"POST": ("superuser", 400), "DELETE": ("superuser", 400)},
     "control/": {"POST": ("superuser", 400)},
     "schema/": {"GET": ("reader", 200)},
     "docs/": {"GET": ("reader", 200)},

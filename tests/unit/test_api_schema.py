@@ -65,6 +65,7 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("POST", "alerts/test-channels/"),
         ("GET", "config/"),
         ("POST", "config/threshold/"),
+        ("DELETE", "config/threshold/"),
         ("POST", "control/"),
         ("GET", "schema/"),
     }

@@ -77,7 +77,7 @@ def shop(alias: str, replica: bool, seed: int) -> Iterator[DatabaseMetrics]:
 
 def week(troubles: dict[str, Trouble]) -> list[tuple[str, Transition]]:
     """Every transition of both databases, with the alias."""
-    rules = for_database(load().thresholds)
+    rules = for_database(load().thresholds.everywhere)
     found = []
     for alias, replica in (("shop", False), ("shop-replica", True)):
         states: dict[str, RuleState] = {}

@@ -13,6 +13,7 @@ from dbvigil.management.actions import (
     stop,
     suppress,
     test_alerts,
+    threshold,
     verify_audit,
 )
 from dbvigil.management.actions.base import Action
@@ -27,6 +28,7 @@ ACTIONS: tuple[Action, ...] = (
     acknowledge.ACTION,
     suppress.ACTION,
     maintenance.ACTION,
+    threshold.ACTION,
     backtest.ACTION,
     deliver.ACTION,
     verify_audit.ACTION,
