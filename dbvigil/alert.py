@@ -31,6 +31,9 @@ EventName = Literal[
     "recovery_succeeded",
     "recovery_failed",
 ]
+MESSAGE_PARTS = ("subject", "text", "html")
+"""What of a message an operator may have templates for."""
+
 DeliveryStatus = Literal["pending", "sending", "sent", "failed", "cancelled"]
 
 

@@ -19,6 +19,7 @@ own_channels.py  channels that people make; sealed.py keeps their secrets
 bodies.py     rows as alerts
 bulk.py       many rows with one statement
 links.py      addresses in messages
+words.py      an operator's own words for messages, and previews
 plan.py       who is told and when
 """
 

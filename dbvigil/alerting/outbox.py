@@ -153,7 +153,7 @@ def settle(
         if outcome.ok:
             mine.update(status="sent", sent_at=now, error="", claim_until=None)
             state.update(failing_since=None, last_error="", last_sent_at=now)
-            _record(rows, "notified", {"attempts": claimed.attempt}, now)
+            _record(rows, "notified", {"attempts": claimed.attempt, "detail": outcome.detail}, now)
             return True
         state.update(last_error=outcome.detail)
         state.filter(failing_since=None).update(failing_since=now)

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from dbvigil import conf
 from dbvigil.alert import Alert
-from dbvigil.alerting import audit, backtest, bodies, counts, links, quieting, windows
+from dbvigil.alerting import audit, backtest, bodies, counts, links, quieting, windows, words
 from dbvigil.alerting.counts import OpenAlerts
 from dbvigil.alerting.delivery import Deliverer, Delivering
 from dbvigil.alerting.links import UsedLink
@@ -214,6 +214,13 @@ class DatabaseAlerting:
     def channels(self) -> dict[str, Channel]:
         """The channels there are, by name."""
         return self.switchboard.channels()
+
+    def preview(self, part: str, template: str | None = None, alert_id: int | None = None) -> str:
+        """What a message says in `part` (subject, text, html), by `template` or as it is configured; of a sample where no alert is named.
+
+        Raises `AlertError` naming what is wrong.
+        """
+        return words.preview(part, template, alert_id, datetime.now(UTC))
 
     # running
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dbvigil import conf
-from dbvigil.alerting import own_channels
+from dbvigil.alerting import own_channels, words
 from dbvigil.alerting.own_channels import Change, Stored
 from dbvigil.channels import build
 from dbvigil.channels.base import Channel, Notice
@@ -24,14 +24,15 @@ class Switchboard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[conf.AlertSettings, tuple[Stored, ...]] | None = None
+        self._known: tuple[conf.AlertSettings, tuple[Stored, ...], dict[str, str]] | None = None
         self._channels: dict[str, Channel] = {}
 
     def channels(self) -> dict[str, Channel]:
         """By name. The objects are the same for as long as their configuration is."""
         settings, own = conf.load().alerts, own_channels.stored()
+        templates = words.sources(settings.templates)
         with self._lock:
-            if self._known != (settings, own):
+            if self._known != (settings, own, templates):
                 made = (
                     *build.from_settings(
                         recipients=settings.recipients,
@@ -39,11 +40,12 @@ class Switchboard:
                         webhook_secret=settings.webhook_secret,
                         slack_webhook=settings.slack_webhook,
                         apprise_urls=settings.apprise_urls,
+                        templates=templates,
                     ),
-                    *own_channels.built(own, settings.allowed_networks, {}),
+                    *own_channels.built(own, settings.allowed_networks, templates),
                 )
                 self._channels = {channel.name: channel for channel in made}
-                self._known = settings, own
+                self._known = settings, own, templates
             return self._channels
 
     def shown(self) -> list[dict[str, Any]]:

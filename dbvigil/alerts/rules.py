@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dbvigil.alerts.rule import Rule
-from dbvigil.alerts.shipped import METRIC_OF, SHIPPED
+from dbvigil.alerts.shipped import METRIC_OF, OTHER_RUNBOOK, SHIPPED
 from dbvigil.catalogue import metric
 from dbvigil.types import Threshold
 
@@ -56,5 +56,5 @@ def _generic(name: str) -> Rule:
         "Somebody gave this metric a threshold.",
         (f"look at what changed {metric(name).title.lower()} when it started",),
         hold=_GENERIC_HOLD,
-        runbook="own-thresholds",
+        runbook=OTHER_RUNBOOK,
     )

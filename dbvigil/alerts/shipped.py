@@ -247,5 +247,10 @@ SHIPPED: tuple[Rule, ...] = (
 A busy processor is no rule that ships: it is harmless while statements are fast, and `query_time` tells when they are not.
 """
 
+RUNBOOK_OF: Mapping[str, str] = {rule.metric: rule.runbook for rule in SHIPPED}
+"""The page that says what to do about an alert on a metric, by the metric. Any other metric of the catalogue has `OTHER_RUNBOOK`."""
+
+OTHER_RUNBOOK = "own-thresholds"
+
 METRIC_OF: Mapping[str, str] = {rule.id: rule.metric for rule in SHIPPED}
 """The metric that a shipped rule's alerts carry, which is its id for nearly all."""

@@ -49,8 +49,8 @@ class Email:
         own = templates.words(self.custom, message, notice)
         sender = str(settings.DEFAULT_FROM_EMAIL)
         about = mail.headers(notice, mail.domain_of(sender))
-        subject, text = own.get("subject", message.subject), templates.text(message, own, 60_000)
-        page = own.get("html") or mail.html(message, notice.at)
+        subject, text = own.subject(message), own.text(message, 60_000)
+        page = own.parts.get("html") or mail.html(message, notice.at)
 
         def letter(recipient: str, connection: BaseEmailBackend) -> EmailMultiAlternatives:
             made = EmailMultiAlternatives(
@@ -79,7 +79,7 @@ class Email:
                     break
         finally:
             _close(connection)
-        return _outcome(len(self.recipients), refusals, untried)
+        return own.told(_outcome(len(self.recipients), refusals, untried))
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,13 @@ SETTINGS: tuple[Setting, ...] = (
         alerts.rules,
         "Changes of the rules that ship, by rule: `enabled`, and in seconds `hold`, `critical_hold`, `keep`.",
     ),
+    Setting(
+        "DB_ALERT_TEMPLATES",
+        {},
+        alerts.templates,
+        'Words of your own for messages, by part (`subject`, `text`, `html`): a template, or `{"file": path}`.',
+        alerts.shown_templates,
+    ),
 )
 
 
@@ -226,6 +233,7 @@ def load() -> Configuration:
             base_url=values["DB_ALERT_BASE_URL"],
             heartbeat_url=values["DB_ALERT_HEARTBEAT_URL"],
             rules=values["DB_ALERT_RULES"],
+            templates=values["DB_ALERT_TEMPLATES"],
         ),
         thresholds=thresholds.configured(values, shown),
         shown=shown,

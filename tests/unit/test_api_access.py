@@ -75,6 +75,7 @@ MATRIX = {
     "alerts/windows/1/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
     "alerts/channels/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
     "alerts/channels/ops/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
+    "alerts/preview/": {"POST": ("superuser", 400)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
     "config/": {"GET": ("reader", 200)},
     "config/threshold/": {"POST": ("superuser", 400), "DELETE": ("superuser", 400)},

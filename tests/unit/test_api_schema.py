@@ -62,6 +62,7 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("POST", "alerts/channels/"),
         ("PATCH", "alerts/channels/{channel}/"),
         ("DELETE", "alerts/channels/{channel}/"),
+        ("POST", "alerts/preview/"),
         ("POST", "alerts/test-channels/"),
         ("GET", "config/"),
         ("POST", "config/threshold/"),
