@@ -19,7 +19,7 @@ from functools import partial
 from django.db import DatabaseError, InterfaceError, connections
 
 from dbvigil.alert import Alert
-from dbvigil.alerting import outbox
+from dbvigil.alerting import clock, outbox
 from dbvigil.alerting.links import links_of
 from dbvigil.alerting.outbox import Claim
 from dbvigil.alerting.plan import Plan
@@ -154,9 +154,12 @@ class Deliverer:
             identity=self.identity,
             defaults={"started_at": self.started_at, "seen_at": now, "delivered": self._delivered},
         )
+        plan = self._delivering.plan(now)
+        if clock.follow(plan, now):
+            plan = self._delivering.plan(now)
         outbox.release_abandoned(now)
         outbox.sweep_disabled(self._channels, now, self._fallback)
-        changed = sweep(self._delivering.plan(now), now)
+        changed = sweep(plan, now)
         if self._also is not None:
             self._also(now)
         if changed:

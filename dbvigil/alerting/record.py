@@ -231,7 +231,8 @@ class Recorder:
             episode.quiet_since = evaluation.at
         freed = bool(episode.inhibited_by) and not item.inhibited_by
         episode.inhibited_by = item.inhibited_by
-        if episode.last_seen_at < evaluation.at and not item.inhibited_by:
+        # Not "earlier": the clock may have been set back. The evaluation that it fired in has counted already.
+        if episode.last_seen_at != evaluation.at and not item.inhibited_by:
             episode.last_seen_at = evaluation.at
             episode.occurrences += 1
             episode.value = item.value

@@ -39,7 +39,7 @@ def _each(
     due: QuerySet[Episode], plan: Plan, now: datetime, what: Callable[[Recorder, str, datetime], None]
 ) -> list[Alert]:
     rows = list(due.values_list("open_key", "database"))
-    waiting = _not_looked_at() if rows else set()
+    waiting = _not_looked_at(now) if rows else set()
     rows = [row for row in rows if row[1] not in waiting]
     if not rows:
         return []
@@ -50,9 +50,11 @@ def _each(
         return recorder.write()
 
 
-def _not_looked_at() -> set[str]:
+def _not_looked_at(now: datetime) -> set[str]:
     """Databases that their monitor has not evaluated since it started: what the rows say of them may be over."""
-    started = dict(MonitorProcess.objects.values_list("identity", "started_at"))
+    # One that started in the future ran before the clock was set back; its samples bear earlier moments, and are newer.
+    running = MonitorProcess.objects.filter(started_at__lte=now)
+    started = dict(running.values_list("identity", "started_at"))
     held = TargetState.objects.filter(active=True, holder__in=started).values_list(
         "alias", "holder", "sampled_at"
     )

@@ -62,7 +62,8 @@ class Telling:
             event = self._ledger.event(episode, "fired", at, {"late": True})
             self.first(episode, event, "alert.fired", at)
             return
-        stood = at - since if since else timedelta()
+        # A clock that was set back meanwhile must not take from the time that is left.
+        stood = max(at - since, timedelta()) if since else timedelta()
         if episode.next_step_at is not None:
             episode.next_step_at += stood
         if episode.next_repeat_at is not None:

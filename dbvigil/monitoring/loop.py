@@ -258,16 +258,15 @@ class MonitorLoop:
         return self._rules[alias]
 
     async def recall(self, alias: str) -> store.Remembered:
-        """What was stored of a target; nothing where that cannot be read."""
-        try:
-            return await self._database.call(store.load, alias)
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning(
-                "%s: stored counters cannot be read, the first rates wait for a second sample: %s",
-                alias,
-                error,
-            )
-            return store.Remembered()
+        """What was stored of a target; waits until that can be read, since without it open alerts would be taken for over."""
+        found: list[store.Remembered] = []
+
+        async def read() -> None:
+            found.append(await self._database.call(store.load, alias))
+
+        while not await self._step(f"read what is known of {alias}", read):
+            await asyncio.sleep(1)
+        return found[0]
 
     def keep(self, result: store.Result, snapshot: Snapshot | None) -> None:
         """Queues a sample; one that changes an alert is written at once."""

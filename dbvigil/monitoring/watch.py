@@ -54,7 +54,7 @@ class House(Protocol):
         """The rules of a database under these thresholds."""
 
     async def recall(self, alias: str) -> Remembered:
-        """What was stored of a target; nothing where that cannot be read."""
+        """What was stored of a target; waits until that can be read."""
 
     def keep(self, result: Result, snapshot: Snapshot | None) -> None:
         """Takes a sample to be written; never waits."""
