@@ -33,7 +33,10 @@ def follow(plan: Plan, now: datetime) -> int:
         _deliveries(now) + _claims(now) + _suppressions(now) + _escalations(plan, now) + _repeats(plan, now)
     )
     if drawn:
-        logger.warning("the clock was set back: %d things that waited for a later time are due sooner", drawn)
+        logger.warning(
+            "the clock was set back, or two hosts' clocks differ: %d things that waited for a later time are due sooner",
+            drawn,
+        )
     return drawn
 
 

@@ -17,11 +17,14 @@ _CONNECTIONS = 30
 
 
 def levels(hold: float = 1) -> Mapping[str, str]:
-    """The settings under which it alerts once it has lasted `hold` seconds, and is over a second after its end."""
+    """The settings under which it alerts once it has lasted `hold` seconds, and is over a second after its end.
+
+    Both levels are one, so that connections which come and go one by one while a sample is taken make no other severity.
+    """
     rules = {METRIC: {"hold": hold, "critical_hold": hold, "keep": 1}}
     return {
         "DB_ALERT_RULES": json.dumps(rules),
-        "DB_ALERT_CONNECTION_WARNING": "10",
+        "DB_ALERT_CONNECTION_WARNING": "12",
         "DB_ALERT_CONNECTION_CRITICAL": "12",
     }
 
