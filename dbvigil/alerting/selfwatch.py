@@ -73,23 +73,30 @@ class SelfWatch:
         self._looked_at = now
         if since is not None and abs(since) > _LEAP:
             self._patient_until = now + _late_after()
-        if self._patient_until is not None and timedelta() <= self._patient_until - now <= _late_after():
-            # The clock was moved, or this process stood still: the ages of rows say nothing until everyone has had a turn.
-            return
-        self._patient_until = None
-        found = {trouble.metric: trouble for trouble in troubles(now, self._alerting.plan(now).channels)}
-        if self._settle(found, now):
-            self._alerting.wake()
-        if not found and self._heartbeat_url:
+        if self._patient(now):
+            well = not self._held()
+        else:
+            found = {trouble.metric: trouble for trouble in troubles(now, self._alerting.plan(now).channels)}
+            if self._settle(found, now):
+                self._alerting.wake()
+            well = not found
+        if well and self._heartbeat_url:
             self._beat(now)
+
+    def _patient(self, now: datetime) -> bool:
+        """Whether the clock was moved, or this process stood still: the ages of rows say nothing until everyone has had a turn."""
+        if self._patient_until is not None and not timedelta() <= self._patient_until - now <= _late_after():
+            self._patient_until = None
+        return self._patient_until is not None
+
+    def _held(self) -> set[str]:
+        """The troubles of the house that are on record as open."""
+        rows = Episode.objects.filter(resolved_at=None, database=OWN, origin=OWN)
+        return set(rows.values_list("metric", flat=True))
 
     def _settle(self, found: Mapping[str, Trouble], now: datetime) -> bool:
         """Raises and resolves; whether anything changed."""
-        held = set(
-            Episode.objects.filter(resolved_at=None, database=OWN, origin=OWN).values_list(
-                "metric", flat=True
-            )
-        )
+        held = self._held()
         if held == set(found):
             return False
         with transaction.atomic():

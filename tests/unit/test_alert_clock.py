@@ -21,6 +21,7 @@ from dbvigil.channels.base import Outcome
 from dbvigil.models import AuditEvent, Delivery, Episode, MonitorProcess, TargetState
 from dbvigil.types import DatabaseMetrics
 from tests.support.evaluations import Kept, active, at, evaluated, fire, resolve, write
+from tests.support.sinks import HttpSink
 
 HOUR = 3600.0
 MINUTE = 60.0
@@ -236,6 +237,16 @@ class Quiet:
 
     def wake(self) -> None:
         """Nothing waits here."""
+
+
+@on_record
+@either_way
+def test_the_heartbeat_goes_on_after_a_leap(leap: float) -> None:
+    with HttpSink() as sink:
+        watch = SelfWatch(Quiet(), sink.url)
+        watch.look(at(0))
+        watch.look(at(leap))
+        assert len(sink.received) == 2
 
 
 @on_record
