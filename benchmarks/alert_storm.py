@@ -8,6 +8,7 @@ One core, the service's own SQLite on this disk, two channels. Goals: a sample b
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def _engine() -> None:
     from dbvigil.conf import load  # noqa: PLC0415
     from dbvigil.types import DatabaseMetrics  # noqa: PLC0415
 
-    rules = for_database(load().thresholds)
+    rules = for_database(load().thresholds.everywhere)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     healthy = DatabaseMetrics(
         "shop", now, True, connection_usage=20.0, query_time=0.01, slow_queries=0.0, history_list_length=10,
@@ -71,25 +72,28 @@ def _storm(number: int) -> None:
 
     from dbvigil.alerting.plan import Plan  # noqa: PLC0415
     from dbvigil.alerting.record import Evaluated, record  # noqa: PLC0415
-    from dbvigil.alerts.engine import RuleState, step  # noqa: PLC0415
+    from dbvigil.alerts.engine import step  # noqa: PLC0415
     from dbvigil.alerts.rules import for_database  # noqa: PLC0415
+    from dbvigil.alerts.states import RuleState  # noqa: PLC0415
     from dbvigil.conf import load  # noqa: PLC0415
     from dbvigil.models import Delivery  # noqa: PLC0415
     from dbvigil.types import DatabaseMetrics  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     plan = Plan(("email", "webhook"))
-    rules = for_database(load().thresholds)
+    rules = for_database(load().thresholds.everywhere)
     names = [f"db{place}" for place in range(number)]
     states: dict[str, dict[str, RuleState]] = {name: {} for name in names}
     now = datetime(2026, 3, 1, tzinfo=UTC)
+    gc.freeze()  # as the monitor does when it starts
     for up, word in ((False, "fail"), (True, "come back")):
         now += timedelta(seconds=30)
+        samples = [DatabaseMetrics(name, now, up, uptime=86_400.0, connection_usage=10.0) for name in names]
         started, count = time.perf_counter(), 0
         for first in range(0, number, BATCH):
             batch = []
-            for name in names[first : first + BATCH]:
-                metrics = DatabaseMetrics(name, now, up, uptime=86_400.0, connection_usage=10.0)
+            for metrics in samples[first : first + BATCH]:
+                name = metrics.database
                 found = step(rules, metrics, states[name], now)
                 states[name] = dict(found.states)
                 batch.append(Evaluated(name, now, found))

@@ -6,6 +6,9 @@ Both watch the same server and post to the same receiver. Prometheus scrapes Deb
 Alertmanager groups with no wait: the fastest that they can sensibly be set to. dbvigil samples every 30 s. With `--defaults`
 the peers run at theirs as well (scrape and evaluation 15 s, group_wait 30 s), a few rounds of it. A server is killed twice
 at most: after that it would be flapping, which is told once. The goal is a median of 0.2 s.
+
+Then a server hangs (SIGSTOP): its connections stay open, so it is noticed at the next sample, which is given up after ten
+seconds. The goal is the interval and these ten seconds, and one more for the message.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ sys.path.insert(0, str(ROOT))
 from dbvigil.sandbox import MONITORING_GRANTS, PrivateServer  # noqa: E402
 
 GOAL = 0.2
+INTERVAL = 30.0
+HUNG_GOAL = INTERVAL + 10 + 1
 DEFAULT_ROUNDS = 3
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-mysqld-exporter")
 
@@ -99,22 +104,33 @@ def main() -> None:
         print(f"kill -9 to the message, {options.release}, {options.rounds} rounds, seconds")
         show("dbvigil, sampling every 30 s", fast["/hook"])
         show("Prometheus 1 s + Alertmanager 0 s", fast["/peer"])
-        print(
-            f"  ratio {ours / theirs:.2f}   goal: median <= {GOAL:g} s: {'met' if ours <= GOAL else 'missed'}"
-        )
+        print(f"  ratio {ours / theirs:.2f}   goal: median <= {GOAL:g} s: {verdict(ours <= GOAL)}")
+        with peers(home, servers, receiver.port, "1s", "0s"):
+            hung = rounds(servers[-1:], receiver, HUNG_GOAL + 30, hang=True)
+        print("hung server to the message")
+        show("dbvigil, sampling every 30 s", hung["/hook"])
+        show("Prometheus 1 s + Alertmanager 0 s", hung["/peer"])
+        print(f"  goal: <= {HUNG_GOAL:g} s: {verdict(max(hung['/hook']) <= HUNG_GOAL)}")
         if options.defaults:
             with peers(home, servers, receiver.port, "15s", "30s"):
                 slow = rounds(servers[-DEFAULT_ROUNDS:], receiver, 120)
+            print("kill -9 to the message, both at their defaults")
             show("dbvigil at its defaults", slow["/hook"])
             show("the peers at theirs", slow["/peer"])
+
+
+def verdict(held: bool) -> str:
+    return "met" if held else "missed"
 
 
 def show(name: str, seconds: list[float]) -> None:
     print(f"  {name:36} median {median(seconds):6.3f}   from {min(seconds):.3f} to {max(seconds):.3f}")
 
 
-def rounds(servers: Sequence[PrivateServer], receiver: Receiver, limit: float) -> dict[str, list[float]]:
-    """Kills one server after the other at a random moment; by path the seconds until the message."""
+def rounds(
+    servers: Sequence[PrivateServer], receiver: Receiver, limit: float, *, hang: bool = False
+) -> dict[str, list[float]]:
+    """Kills (or stops) one server after the other at a random moment; by path the seconds until the message."""
     paths = ("/hook", "/peer")
     found: dict[str, list[float]] = {path: [] for path in paths}
     for server in servers:
@@ -122,11 +138,11 @@ def rounds(servers: Sequence[PrivateServer], receiver: Receiver, limit: float) -
         receiver.told.clear()
         receiver.up.clear()
         killed = time.monotonic()
-        server.kill()
+        (server.pause if hang else server.kill)()
         _until(lambda: set(paths) <= set(receiver.told), limit, "not told")
         for path in paths:
             found[path].append(receiver.told[path] - killed)
-        server.start()
+        (server.resume if hang else server.start)()
         _until(lambda: set(paths) <= receiver.up, 400, "not told that it is over")
     return found
 

@@ -23,10 +23,17 @@ EventName = Literal[
     "resolved",
     "notified",
     "notify_failed",
+    "threshold_changed",
+    "channel_added",
+    "channel_changed",
+    "channel_removed",
     "recovery_attempted",
     "recovery_succeeded",
     "recovery_failed",
 ]
+MESSAGE_PARTS = ("subject", "text", "html")
+"""What of a message an operator may have templates for."""
+
 DeliveryStatus = Literal["pending", "sending", "sent", "failed", "cancelled"]
 
 
@@ -66,7 +73,7 @@ class AlertEvent:
 class Alert:
     """One episode of trouble on one database, from firing to resolved.
 
-    `metric` is a name of the catalogue, or what `alerts.rules` lists beside it (`up`, `replication_running`). `value` is the
+    `metric` is a name of the catalogue, or what `alerts.shipped` lists beside it (`up`, `replication_running`). `value` is the
     newest reading and `threshold` the level it passed; both are None where the trouble is no number. `no_data` says that
     the metric can no longer be read. `flapping`: it changes so often that only one message tells of it. `evidence` is what
     was seen at the moment it fired. `acknowledgements` counts how often it was taken up. `escalation_level` is the highest

@@ -5,8 +5,12 @@ DbvigilError
 ├── UnknownDatabase           an alias that is not monitored
 ├── UnknownMetric             a metric that is not in the catalogue
 ├── HistoryError              history that cannot be asked for in this way
-├── AlertError                something that cannot be done with an alert or a suppression; names the field
-│   └── UnknownAlert          an alert there is not
+├── AlertError                something that cannot be done with an alert, a suppression or a window; names the field
+│   ├── UnknownAlert          an alert there is not
+│   ├── UnknownChannel        a channel nobody made
+│   ├── UnknownThreshold      a threshold nobody has set
+│   ├── UnknownSuppression    a suppression there is not
+│   └── UnknownWindow         a maintenance window there is not
 ├── NotExplainable            a statement that is not sent for EXPLAIN; says why
 ├── MonitorError              the monitor cannot do what was asked (not running, did not answer in time)
 └── ServerError               a monitored server; one line with cause and remedy
@@ -70,7 +74,7 @@ class HistoryError(DbvigilError):
 
 
 class AlertError(DbvigilError):
-    """What was asked cannot be done with this alert or suppression; `field` names what was given."""
+    """What was asked cannot be done with this alert, suppression or window; `field` names what was given."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}")
@@ -83,6 +87,35 @@ class UnknownAlert(AlertError):
 
     def __init__(self, number: int) -> None:
         super().__init__("alert_id", f"there is no alert {number}")
+
+
+class UnknownChannel(AlertError):
+    """A channel that nobody made."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("name", f"no channel that was made here is named {name!r}")
+
+
+class UnknownThreshold(AlertError):
+    """A threshold that nobody has set."""
+
+    def __init__(self, metric: str, database: str | None) -> None:
+        where = f"for {database}" if database else "for every database"
+        super().__init__("metric", f"no threshold of {metric} was set {where}: there is nothing to reset")
+
+
+class UnknownSuppression(AlertError):
+    """A suppression that there is not."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("suppression_id", f"there is no suppression {number}")
+
+
+class UnknownWindow(AlertError):
+    """A maintenance window that there is not; `field` names what it was looked for by."""
+
+    def __init__(self, field: str, given: object) -> None:
+        super().__init__(field, f"there is no maintenance window {given!r}")
 
 
 class MonitorError(DbvigilError):

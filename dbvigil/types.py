@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 Flavor = Literal["mysql", "mariadb", "percona"]
@@ -14,6 +15,7 @@ ReplicationRole = Literal["source", "replica", "both", "standalone"]
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 
 
+@lru_cache(maxsize=1_024)
 def iso_utc(moment: datetime) -> str:
     """ISO-8601 in UTC with milliseconds and `Z`: `2026-01-31T09:05:00.250Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,7 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 django.setup()
 
 from dbvigil import conf  # noqa: E402 - Django must be set up first
-from dbvigil.alerts.rules import SHIPPED, Rule, for_database  # noqa: E402
+from dbvigil.alerts.rule import Rule  # noqa: E402
+from dbvigil.alerts.rules import for_database  # noqa: E402
+from dbvigil.alerts.shipped import SHIPPED  # noqa: E402
 from dbvigil.analysis import health  # noqa: E402
 from dbvigil.catalogue import METRICS, Metric  # noqa: E402
 from dbvigil.display import display  # noqa: E402

@@ -20,6 +20,7 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 pytest_plugins = [
+    "tests.support.disks",
     "tests.support.postgres",
     "tests.support.receiver",
     "tests.support.servers",

@@ -1,5 +1,5 @@
-"""The admin: tokens, maintenance windows and suppressions are made here, all else is shown."""
+"""The admin: tokens, channels, maintenance windows and suppressions are made here, all else is shown."""
 
-from dbvigil.admin import quiet, shown, tokens
+from dbvigil.admin import channels, quiet, shown, tokens
 
-__all__ = ["quiet", "shown", "tokens"]
+__all__ = ["channels", "quiet", "shown", "tokens"]

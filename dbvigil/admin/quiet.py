@@ -1,19 +1,18 @@
-"""What keeps alerts quiet: maintenance windows, and suppressions, which go through alerting so that they are on record."""
+"""What keeps alerts quiet: maintenance windows and suppressions. They go through alerting, so that they are checked and on record."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from dbvigil.alerting import names
+from dbvigil.alerting import names, windows
 from dbvigil.alerting.quieting import LONGEST_NOTE
 from dbvigil.alerting.service import LONGEST_SUPPRESSION_MINUTES, get_database_alerting
-from dbvigil.alerts.quiet import check_window
-from dbvigil.errors import AlertError, ConfigurationError, DbvigilError
+from dbvigil.errors import AlertError, DbvigilError
 from dbvigil.models import MaintenanceWindow, Suppression
 from dbvigil.monitoring import get_database_monitor
 
@@ -52,7 +51,7 @@ class WindowForm(SubjectForm):
 
     class Meta:
         model = MaintenanceWindow
-        fields = ("name", "database", "metric", "schedule", "time_zone", "minutes", "active")
+        fields = ("name", "database", "metric", "schedule", "time_zone", "minutes", "reason", "active")
         help_texts = {  # noqa: RUF012 - Django's own declaration
             "database": "Alias; empty for every database.",
             "metric": "Empty for every metric.",
@@ -63,11 +62,11 @@ class WindowForm(SubjectForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if {"schedule", "time_zone", "minutes"} <= set(cleaned):
-            try:
-                check_window(cleaned["schedule"], cleaned["time_zone"], cleaned["minutes"])
-            except ConfigurationError as error:
-                self.add_error(error.field, error.allowed)
+        wrong = windows.faults(
+            cast(windows.Values, cleaned), get_database_monitor().databases(), self.instance.pk
+        )
+        for field, error in wrong.items():
+            self.add_error(field, _words(error))
         return cleaned
 
 
@@ -105,10 +104,30 @@ class WindowAdmin(SubjectAdmin):
     list_filter = ("active",)
     ordering = ("name",)
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DbvigilError as error:
+            # Somebody else was faster since the form was checked.
+            self.message_user(request, _words(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not change:
-            obj.created_by = request.user.get_username()
-        super().save_model(request, obj, form, change)
+        alerting, user = get_database_alerting(), request.user.get_username()
+        values = cast(windows.Values, {field: form.cleaned_data[field] for field in windows.FIELDS})
+        databases = get_database_monitor().databases()
+        if change:
+            alerting.change_window(obj.pk, values, databases, user)
+        else:
+            made = alerting.add_window(values, databases, user)
+            _become(obj, MaintenanceWindow.objects.get(pk=made["window_id"]))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        get_database_alerting().remove_window(obj.pk, request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MaintenanceWindow]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
 
 
 @admin.register(Suppression)
@@ -135,16 +154,24 @@ class SuppressionAdmin(SubjectAdmin):
         made = get_database_alerting().suppress_alert(
             obj.database, obj.metric, form.cleaned_data["minutes"], obj.reason, request.user.get_username()
         )
-        # What the admin goes on with is the row that alerting has written.
-        stored = Suppression.objects.get(pk=made["suppression_id"])
-        for field in Suppression._meta.concrete_fields:
-            setattr(obj, field.attname, getattr(stored, field.attname))
+        _become(obj, Suppression.objects.get(pk=made["suppression_id"]))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _words(error: DbvigilError) -> str:
+    """What is wrong, without the field's name where the form shows it."""
+    return error.detail if isinstance(error, AlertError) else str(error)
+
+
+def _become(obj: Any, stored: Any) -> None:
+    """What the admin goes on with is the row that alerting has written."""
+    for field in stored._meta.concrete_fields:
+        setattr(obj, field.attname, getattr(stored, field.attname))
 
 
 def _is_superuser(request: HttpRequest) -> bool:

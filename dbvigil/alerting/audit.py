@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import F
 
@@ -17,6 +17,9 @@ from dbvigil.models import AuditEvent, AuditHead
 
 SYSTEM = "dbvigil"
 """Who acts where nobody asked."""
+
+HouseEvent = Literal["window_added", "window_changed", "window_removed"]
+"""What happens to alerting itself, and to no alert."""
 
 _BATCH = 500
 _COLUMNS = ("id", "episode", "at", "event", "actor", "detail", "alert", "previous", "hash")
@@ -35,7 +38,7 @@ class Trail:
     def add(
         self,
         episode: int | None,
-        event: EventName,
+        event: EventName | HouseEvent,
         at: datetime,
         actor: str = SYSTEM,
         detail: Mapping[str, Any] | None = None,
@@ -137,8 +140,7 @@ def _hash(
 ) -> str:
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
     fields = [number, episode, moment, event, actor, detail, alert, previous]
-    return hashlib.sha256(json.dumps(fields, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_text(fields).encode()).hexdigest()
 
 
-def _text(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"))
+_text = json.JSONEncoder(separators=(",", ":")).encode

@@ -8,7 +8,8 @@ from typing import Any
 
 from dbvigil import conf
 from dbvigil.alerts.backtest import Reading, replay
-from dbvigil.alerts.rules import Rule, for_database
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
 from dbvigil.catalogue import metric as catalogue_row
 from dbvigil.errors import AlertError, ConfigurationError
 from dbvigil.history.base import History

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any, cast
 
 from dbvigil.alert import Alert, AlertEvent, AlertStatus, DeliveryStatus, EventName, Notification, Severity
+from dbvigil.alerting.episodes import OpenEpisode
 from dbvigil.models import AuditEvent, Delivery, Episode
 
 
-def status(episode: Episode) -> AlertStatus:
+def status(episode: Episode | OpenEpisode) -> AlertStatus:
     """One word for how an episode stands. One that follows from another is firing, and merely not told of."""
     if episode.resolved_at is not None:
         return "resolved"
@@ -21,7 +22,7 @@ def status(episode: Episode) -> AlertStatus:
 
 
 def alert(
-    episode: Episode,
+    episode: Episode | OpenEpisode,
     now: datetime,
     notifications: Iterable[Notification] = (),
     events: Sequence[AlertEvent] | None = None,

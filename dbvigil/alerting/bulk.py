@@ -1,10 +1,10 @@
-"""Writes many rows with one prepared statement each: in a storm the ORM's own way would take ten times as long."""
+"""Reads and writes many rows with one prepared statement: in a storm the ORM's own way would take ten times as long."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from functools import lru_cache
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, models
@@ -26,19 +26,47 @@ def insert(
         f"{connection.ops.insert_statement(on_conflict=conflict)} {quote(model._meta.db_table)} ({columns}) VALUES ({places})"
         f" {connection.ops.on_conflict_suffix_sql(fields, conflict, [], [])}"
     )
-    adapt = [_adapter(field) for field in fields]
-    _run(statement, ([one(value) for one, value in zip(adapt, row, strict=True)] for row in rows))
+    adapters = _adapters(fields)
+    _run(statement, (_adapted(list(row), adapters) for row in rows))
 
 
-def update(model: type[models.Model], names: Sequence[str], rows: Iterable[models.Model]) -> None:
-    """Writes the fields `names` of rows that are there, found by their primary key."""
+def update(model: type[models.Model], names: Sequence[str], rows: Iterable[Any]) -> None:
+    """Writes the fields `names` of rows that are there, found by their `id`; `rows` have them as attributes."""
     fields = [model._meta.get_field(name) for name in names]
     quote = connection.ops.quote_name
     assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)  # type: ignore[union-attr]
     key = quote(str(model._meta.pk.column))
     statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {key} = %s"  # noqa: S608 - of our own names
-    adapt = [(str(field.attname), _adapter(field)) for field in fields]  # type: ignore[union-attr]
-    _run(statement, ([*(one(getattr(row, name)) for name, one in adapt), row.pk] for row in rows))
+    adapters = _adapters(fields)
+    values = attrgetter(*(str(field.attname) for field in fields), "id")  # type: ignore[union-attr]
+    _run(statement, (_adapted(list(values(row)), adapters) for row in rows))
+
+
+def select(
+    model: type[models.Model], names: Sequence[str], column: str, values: Sequence[Any], only: str = ""
+) -> list[list[Any]]:
+    """The fields `names` of rows whose `column` is one of `values`; `only` is one more condition, in SQL. JSON comes as text."""
+    fields = [model._meta.get_field(name) for name in names]
+    quote = connection.ops.quote_name
+    table = model._meta.db_table
+    columns = ", ".join(quote(str(field.column)) for field in fields)  # type: ignore[union-attr]
+    places = ", ".join(["%s"] * len(values))
+    statement = f"SELECT {columns} FROM {quote(table)} WHERE {quote(column)} IN ({places}) {only}"  # noqa: S608 - of our own names
+    readers = [
+        (place, _remembering_each(partial(_read, converters, field.get_col(table))))  # type: ignore[union-attr]
+        for place, field in enumerate(fields)
+        if (converters := connection.ops.get_db_converters(field.get_col(table)))  # type: ignore[union-attr]
+        and not isinstance(field, models.JSONField)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(values))
+        return [_adapted(list(row), readers) for row in cursor.fetchall()]
+
+
+def _read(converters: Sequence[Callable[..., Any]], column: Any, value: Any) -> Any:
+    for convert in converters:
+        value = convert(value, column, connection)
+    return value
 
 
 def _run(statement: str, rows: Iterable[list[Any]]) -> None:
@@ -48,22 +76,49 @@ def _run(statement: str, rows: Iterable[list[Any]]) -> None:
             cursor.executemany(statement, held[start : start + _BATCH])
 
 
-def _adapter(field: Any) -> Callable[[Any], Any]:
-    """What makes a value of `field` fit for the database's driver."""
-    if isinstance(field, models.DateTimeField):
-        # Asked once: which connection a thread has is looked up each time.
-        vendor = connection.vendor
-        return lambda value: None if value is None else _adapted(vendor, value)
-    if isinstance(field, models.JSONField):
-        return lambda value: field.get_db_prep_save(value, connection)
-    return _as_it_is
+Adapter = Callable[[Any], Any]
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _adapters(fields: Sequence[Any]) -> list[tuple[int, Adapter]]:
+    """What makes values fit for the database's driver, by the place of their field; the rest are fit as they are."""
+    found: list[tuple[int, Adapter]] = []
+    for place, field in enumerate(fields):
+        if isinstance(field, models.DateTimeField):
+            found.append((place, _remembering_each(connection.ops.adapt_datetimefield_value)))
+        elif isinstance(field, models.JSONField):
+            found.append((place, _remembering(partial(field.get_db_prep_save, connection=connection))))
+    return found
 
 
-@lru_cache(maxsize=1_024)
-def _adapted(vendor: str, value: datetime) -> Any:
-    """In a storm it is the same few moments again and again."""
-    return connection.ops.adapt_datetimefield_value(value)
+def _adapted(row: list[Any], adapters: Sequence[tuple[int, Adapter]]) -> list[Any]:
+    for place, adapt in adapters:
+        if row[place] is not None:
+            row[place] = adapt(row[place])
+    return row
+
+
+def _remembering_each(adapt: Adapter) -> Adapter:
+    """In a storm a column has the same few moments again and again."""
+    made: dict[Any, Any] = {}
+
+    def once(value: Any) -> Any:
+        found = made.get(value)
+        if found is None:
+            found = made[value] = adapt(value)
+        return found
+
+    return once
+
+
+def _remembering(adapt: Adapter) -> Adapter:
+    """In a storm row after row has the same object in a column: the advice, the escalation."""
+    last: Any = None
+    made: Any = None
+
+    def once(value: Any) -> Any:
+        nonlocal last, made
+        if value is not last:
+            last, made = value, adapt(value)
+        return made
+
+    return once

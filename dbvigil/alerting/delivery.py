@@ -1,4 +1,4 @@
-"""Delivers: one thread a channel, so that one that hangs holds up no other, and one that sweeps.
+"""Delivers: one thread a channel, so that one that hangs holds up no other, and one that sweeps and attends to them.
 
 Any number of processes may do so for the same outbox. Nothing is kept in memory: a process that is killed at any step loses nothing.
 """
@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from django.db import DatabaseError, InterfaceError, connections
 
 from dbvigil.alert import Alert
-from dbvigil.alerting import outbox
+from dbvigil.alerting import clock, outbox
 from dbvigil.alerting.links import links_of
 from dbvigil.alerting.outbox import Claim
 from dbvigil.alerting.plan import Plan
@@ -39,11 +40,11 @@ _SETTLE_AGAIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Delivering:
-    """What a process that delivers works with: its channels by name, where what cannot be delivered goes, where links lead
-    (empty: no links), and the plan as it stands now.
+    """What a process that delivers works with: the channels there are now, by name, where what cannot be delivered goes, where links
+    lead (empty: no links), and the plan as it stands now.
     """
 
-    channels: Mapping[str, Channel]
+    channels: Callable[[], Mapping[str, Channel]]
     fallback: str
     base_url: str
     plan: Callable[[datetime], Plan]
@@ -64,7 +65,9 @@ class Deliverer:
         self._delivering = delivering
         self._on_alerts = on_alerts
         self._also = also
-        self._threads: list[threading.Thread] = []
+        self._channels: Mapping[str, Channel] = {}
+        self._sweeper: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
         self._stop = threading.Event()
         self._news = threading.Condition()
         self._number = 0
@@ -72,14 +75,9 @@ class Deliverer:
         self._troubled = False
 
     def start(self) -> None:
-        """Starts the threads; returns at once."""
-        work: list[tuple[str, Callable[[], None]]] = [("dbvigil-sweep", self._sweep)]
-        for channel in self._delivering.channels.values():
-            work.append((f"dbvigil-deliver-{channel.name}", lambda channel=channel: self._deliver(channel)))  # type: ignore[misc]
-        for name, target in work:
-            thread = threading.Thread(target=target, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        """Starts the thread that sweeps, which starts one for each channel; returns at once."""
+        self._sweeper = threading.Thread(target=self._sweep, name="dbvigil-sweep", daemon=True)
+        self._sweeper.start()
 
     def wake(self) -> None:
         """There is something new in the outbox."""
@@ -92,43 +90,63 @@ class Deliverer:
         self._stop.set()
         self.wake()
         deadline = time.monotonic() + timeout
-        for thread in self._threads:
+        threads = [self._sweeper] if self._sweeper is not None else []
+        for thread in (*threads, *self._threads.values()):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     @property
     def running(self) -> bool:
-        """Whether every thread is alive."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        """Whether it delivers: the thread that sweeps is alive, and sees to it that the others are."""
+        return self._sweeper is not None and self._sweeper.is_alive()
 
     def drain(self) -> int:
         """Delivers what is due now, in this thread; how many messages were tried."""
         tried = 0
-        for channel in self._delivering.channels.values():
+        self._channels = self._delivering.channels()
+        for channel in self._channels.values():
             while self._one(channel):
                 tried += 1
         return tried
 
     # threads
 
-    def _deliver(self, channel: Channel) -> None:
+    def _deliver(self, name: str) -> None:
+        """Delivers on one channel for as long as there is one of this name."""
         seen = -1
-        while not self._stop.is_set():
+        while not self._stop.is_set() and name in self._channels:
             with self._news:
                 if self._number == seen:
                     self._news.wait(_LOOK_EVERY)
                 seen = self._number
-            self._steadily(lambda: self._all_due(channel))
+            channel = self._channels.get(name)
+            if channel is not None:
+                self._steadily(partial(self._all_due, channel))
         connections.close_all()
 
     def _all_due(self, channel: Channel) -> None:
-        while not self._stop.is_set() and self._one(channel):
+        # A channel that was changed or removed meanwhile is not sent anything more as it was.
+        while not self._stop.is_set() and self._channels.get(channel.name) is channel and self._one(channel):
             pass
 
     def _sweep(self) -> None:
+        self._steadily(self._attend)
         while not self._stop.wait(_SWEEP_EVERY):
+            self._steadily(self._attend)
             self._steadily(self._sweep_once)
         self._steadily(lambda: AlertWorker.objects.filter(identity=self.identity).delete())
         connections.close_all()
+
+    def _attend(self) -> None:
+        """Sees to it that each channel has a thread; those of channels that are gone end by themselves."""
+        self._channels = self._delivering.channels()
+        self._threads = {name: thread for name, thread in self._threads.items() if thread.is_alive()}
+        for name in self._channels:
+            if name not in self._threads:
+                thread = threading.Thread(
+                    target=self._deliver, args=(name,), name=f"dbvigil-deliver-{name}", daemon=True
+                )
+                self._threads[name] = thread
+                thread.start()
 
     def _sweep_once(self) -> None:
         now = datetime.now(UTC)
@@ -136,9 +154,12 @@ class Deliverer:
             identity=self.identity,
             defaults={"started_at": self.started_at, "seen_at": now, "delivered": self._delivered},
         )
+        plan = self._delivering.plan(now)
+        if clock.follow(plan, now):
+            plan = self._delivering.plan(now)
         outbox.release_abandoned(now)
-        outbox.sweep_disabled(self._delivering.channels, now, self._fallback)
-        changed = sweep(self._delivering.plan(now), now)
+        outbox.sweep_disabled(self._channels, now, self._fallback)
+        changed = sweep(plan, now)
         if self._also is not None:
             self._also(now)
         if changed:
@@ -218,7 +239,7 @@ class Deliverer:
 
     def _fallback(self, channel: str) -> str | None:
         """Where the news of a channel that cannot be reached goes."""
-        return fallback_of(channel, self._delivering.fallback, self._delivering.channels)
+        return fallback_of(channel, self._delivering.fallback, self._channels)
 
 
 def fallback_of(channel: str, wanted: str, channels: Mapping[str, Channel]) -> str | None:

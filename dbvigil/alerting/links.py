@@ -1,4 +1,4 @@
-"""Addresses in messages: an alert's page, and a signed one where it can be acknowledged once."""
+"""Addresses in messages: an alert's page, its runbook, and a signed one where it can be acknowledged once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from django.core import signing
 from django.urls import NoReverseMatch, reverse
 
+from dbvigil.alerts.shipped import OTHER_RUNBOOK, RUNBOOK_OF
+from dbvigil.catalogue import BY_NAME
 from dbvigil.errors import AlertError
 
 _SALT = "dbvigil.acknowledge"
@@ -24,6 +26,14 @@ class ExpiredLink(AlertError):
         super().__init__("token", "this link is more than a week old")
 
 
+class UsedLink(AlertError):
+    """A link that was good for one acknowledgement; `by` is who has taken the alert up."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__("token", "this link was used before")
+        self.by = by
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """What a link says: the alert, and how often it had been acknowledged when the link was made."""
@@ -33,24 +43,34 @@ class Signed:
 
 
 def links_of(base_url: str, alert: Mapping[str, Any], at: datetime) -> Mapping[str, str]:
-    """`{"page", "acknowledge"}` of an alert's body as it stood at `at`, absolute; the same at every call.
+    """`{"page", "runbook", "acknowledge"}` of an alert's body as it stood at `at`, absolute; the same at every call.
 
-    Empty where it is not known under which address people reach the service; without "acknowledge" where it is over.
+    Empty where it is not known under which address people reach the service; without "acknowledge" where it is over, without
+    "runbook" where there is none.
     """
     if not base_url or not alert["id"]:
         return {}
+    runbook = runbook_of(str(alert["metric"]))
     try:
         page = reverse("dbvigil:dbvigil-alert", args=(alert["id"],))
         token = sign(alert["id"], alert["acknowledgements"], at)
         acknowledge = reverse("dbvigil:dbvigil-acknowledge", args=(token,))
+        advice = reverse("dbvigil:dbvigil-runbook", args=(runbook,)) if runbook else ""
     except NoReverseMatch:
         # The host project has not included the pages.
         return {}
     root = base_url.rstrip("/")
     found = {"page": root + page}
+    if advice:
+        found["runbook"] = root + advice
     if alert["resolved_at"] is None:
         found["acknowledge"] = root + acknowledge
     return found
+
+
+def runbook_of(metric: str) -> str:
+    """The name of the runbook for alerts on `metric`, empty where there is none: alerts of a program's own, and of dbvigil about itself."""
+    return RUNBOOK_OF.get(metric, OTHER_RUNBOOK if metric in BY_NAME else "")
 
 
 def sign(alert: int, generation: int, at: datetime) -> str:

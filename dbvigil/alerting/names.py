@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbvigil.alerting.selfwatch import OWN
-from dbvigil.alerts.rules import SHIPPED
+from dbvigil.alerts.shipped import SHIPPED
 from dbvigil.catalogue import NUMERIC
 from dbvigil.errors import AlertError, UnknownDatabase
 from dbvigil.models import Episode

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -46,8 +46,7 @@ class Claim:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One event for one channel, to be put in the outbox."""
 
     event: int
@@ -154,7 +153,7 @@ def settle(
         if outcome.ok:
             mine.update(status="sent", sent_at=now, error="", claim_until=None)
             state.update(failing_since=None, last_error="", last_sent_at=now)
-            _record(rows, "notified", {"attempts": claimed.attempt}, now)
+            _record(rows, "notified", {"attempts": claimed.attempt, "detail": outcome.detail}, now)
             return True
         state.update(last_error=outcome.detail)
         state.filter(failing_since=None).update(failing_since=now)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from dbvigil.alert import Alert
 from dbvigil.alerting import bodies, outbox
-from dbvigil.alerting.audit import Trail
+from dbvigil.alerting.audit import SYSTEM, Trail
+from dbvigil.alerting.links import UsedLink
 from dbvigil.alerting.outbox import Order
-from dbvigil.alerting.plan import Plan, QuietUntil
+from dbvigil.alerting.plan import Plan, QuietUntil, never_quiet
 from dbvigil.alerting.record import Recorder
 from dbvigil.alerts import quiet
-from dbvigil.errors import AlertError, UnknownAlert
+from dbvigil.errors import AlertError, ConfigurationError, UnknownAlert, UnknownSuppression
 from dbvigil.models import Delivery, Episode, MaintenanceWindow, Suppression
+from dbvigil.types import iso_utc
+
+logger = logging.getLogger("dbvigil.alerts")
 
 LONGEST_NOTE = 2_000
+
+_unusable: set[str] = set()
+"""Windows that the log has told of."""
 
 
 def acknowledge(
@@ -41,7 +50,7 @@ def acknowledge(
                 "alert_id", f"alert {number} is over since {episode.resolved_at:%Y-%m-%d %H:%M:%S} UTC"
             )
         if generation is not None and episode.acknowledgements != generation:
-            raise AlertError("token", "this link was used before")
+            raise UsedLink(episode.acknowledged_by)
         episode.acknowledged_at, episode.acknowledged_by, episode.note = now, user, note[:LONGEST_NOTE]
         episode.acknowledgements += 1
         episode.next_step_at = None
@@ -64,13 +73,35 @@ def acknowledge(
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A suppression that was made: the body of POST alerts/suppress/."""
+    """A suppression: `until` is when it ends, or has ended."""
 
     suppression_id: int
     database: str
     metric: str
     until: datetime
     created_by: str
+    reason: str
+    starts_at: datetime
+
+    @classmethod
+    def of(cls, row: Suppression) -> Made:
+        return cls(
+            row.id, row.database, row.metric, row.until, row.created_by, row.reason, starts_at=row.starts_at
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The body of POST alerts/suppress/."""
+        return {
+            "suppression_id": self.suppression_id,
+            "database": self.database,
+            "metric": self.metric,
+            "until": iso_utc(self.until),
+            "created_by": self.created_by,
+        }
+
+    def told_in_full(self) -> dict[str, Any]:
+        """One of the results of GET alerts/suppressions/."""
+        return {**self.to_dict(), "reason": self.reason, "starts_at": iso_utc(self.starts_at)}
 
 
 def suppress(database: str, metric: str, minutes: float, reason: str, user: str, now: datetime) -> Made:
@@ -89,21 +120,8 @@ def suppress(database: str, metric: str, minutes: float, reason: str, user: str,
         )
         for episode in _about(database, metric):
             until = max(episode.suppressed_until or row.until, row.until)
-            episode.suppressed_until = until
-            episode.quiet_since = episode.quiet_since or now
-            unsent = outbox.cancel_unsent(
-                [episode.id],
-                ("alert.fired", "alert.severity_changed", "alert.escalated"),
-                "suppressed before it was sent",
-            )
-            if (
-                unsent
-                and not Delivery.objects.filter(episode=episode.id).exclude(status="cancelled").exists()
-            ):
-                episode.told = False
-            episode.save()
             detail = {"suppression": row.id, "until": until.isoformat(), "reason": row.reason}
-            trail.add(episode.id, "suppressed", now, user, detail, bodies.alert(episode, now).to_dict())
+            _hush(trail, episode, until, now, user, detail)
         if not trail.used:
             detail = {
                 "suppression": row.id,
@@ -113,7 +131,21 @@ def suppress(database: str, metric: str, minutes: float, reason: str, user: str,
             }
             trail.add(None, "suppressed", now, user, {**detail, "reason": row.reason})
         trail.write()
-    return Made(row.id, database, metric, row.until, user)
+    return Made.of(row)
+
+
+def find_suppression(number: int) -> Made:
+    """One suppression, over or not. Raises `UnknownSuppression`."""
+    row = Suppression.objects.filter(pk=number).first()
+    if row is None:
+        raise UnknownSuppression(number)
+    return Made.of(row)
+
+
+def held_suppressions(now: datetime) -> list[Made]:
+    """The suppressions that hold at `now`, the one that ends first at the top."""
+    rows = Suppression.objects.filter(starts_at__lte=now, until__gt=now).order_by("until", "id")
+    return [Made.of(row) for row in rows]
 
 
 def end_suppression(number: int, user: str, now: datetime) -> Made:
@@ -122,14 +154,44 @@ def end_suppression(number: int, user: str, now: datetime) -> Made:
         trail = Trail()
         row = Suppression.objects.filter(pk=number).first()
         if row is None:
-            raise AlertError("suppression_id", f"there is no suppression {number}")
+            raise UnknownSuppression(number)
         if row.ended_at is not None or row.until <= now:
             raise AlertError("suppression_id", f"suppression {number} is over already")
         row.ended_at, row.ended_by, row.until = now, user, now
         row.save()
         trail.add(None, "unsuppressed", now, user, {"suppression": row.id})
         trail.write()
-    return Made(row.id, row.database, row.metric, row.until, user)
+    return Made.of(row)
+
+
+def follow_quiet(plan: Plan, now: datetime) -> list[Alert]:
+    """Lets every open episode be as quiet at `now` as suppressions and windows have it; the alerts for which that changed."""
+    return [*begin_quiet(plan, now), *end_quiet(plan, now)]
+
+
+def begin_quiet(plan: Plan, now: datetime) -> list[Alert]:
+    """Holds back episodes that were heard when a window opened over them."""
+    if plan.quiet_until is never_quiet:
+        return []
+    heard = Episode.objects.filter(resolved_at=None, suppressed_until=None)
+    due = [
+        number
+        for number, database, metric in heard.values_list("id", "database", "metric")
+        if plan.quiet_until(database, metric, now) is not None
+    ]
+    if not due:
+        return []
+    with transaction.atomic():
+        trail = Trail()
+        trail.hold()
+        # Read again under the lock: one may be over by now, or another process may have been faster.
+        hushed = list(heard.filter(pk__in=due))
+        for episode in hushed:
+            until = plan.quiet_until(episode.database, episode.metric, now)
+            if until is not None:
+                _hush(trail, episode, until, now, SYSTEM, {"until": until.isoformat()})
+        trail.write()
+    return bodies.alerts(hushed, now)
 
 
 def end_quiet(plan: Plan, now: datetime) -> list[Alert]:
@@ -148,20 +210,51 @@ def end_quiet(plan: Plan, now: datetime) -> list[Alert]:
 
 
 def quiet_times(now: datetime) -> QuietUntil:
-    """The suppressions and maintenance windows as they stand now."""
+    """The suppressions and maintenance windows as they stand now; `never_quiet` where there are none."""
     suppressions = [
         quiet.Suppression(row.id, row.database, row.metric, row.starts_at, row.until)
         for row in Suppression.objects.filter(until__gt=now)
     ]
-    windows = [
-        quiet.Window(row.name, row.schedule, row.time_zone, row.minutes, row.database, row.metric)
-        for row in MaintenanceWindow.objects.filter(active=True)
-    ]
+    rows = MaintenanceWindow.objects.filter(active=True)
+    windows = [window for row in rows if (window := as_window(row)) is not None]
+    if not suppressions and not windows:
+        return never_quiet
 
     def until(database: str, metric: str, at: datetime) -> datetime | None:
         return quiet.until(database, metric, suppressions, windows, at)
 
     return until
+
+
+def as_window(row: MaintenanceWindow) -> quiet.Window | None:
+    """The row as the rules about quiet know it; None for one that cannot be used here, as where this host lacks its time zone."""
+    try:
+        quiet.check_window(row.schedule, row.time_zone, row.minutes)
+    except ConfigurationError as error:
+        # Every round comes by here: alerts are told, and the log says why once.
+        if row.name not in _unusable:
+            _unusable.add(row.name)
+            logger.error("maintenance window %r keeps nothing quiet: %s", row.name, error)
+        return None
+    _unusable.discard(row.name)
+    return quiet.Window(row.name, row.schedule, row.time_zone, row.minutes, row.database, row.metric)
+
+
+def _hush(
+    trail: Trail, episode: Episode, until: datetime, now: datetime, user: str, detail: Mapping[str, Any]
+) -> None:
+    """Keeps an open episode quiet until `until`; its clocks stand, and what was not sent yet is held back."""
+    episode.suppressed_until = until
+    episode.quiet_since = episode.quiet_since or now
+    unsent = outbox.cancel_unsent(
+        [episode.id],
+        ("alert.fired", "alert.severity_changed", "alert.escalated"),
+        "suppressed before it was sent",
+    )
+    if unsent and not Delivery.objects.filter(episode=episode.id).exclude(status="cancelled").exists():
+        episode.told = False
+    episode.save()
+    trail.add(episode.id, "suppressed", now, user, detail, bodies.alert(episode, now).to_dict())
 
 
 def _about(database: str, metric: str) -> Iterable[Episode]:

@@ -14,9 +14,10 @@ from django.db import transaction
 
 from dbvigil import conf
 from dbvigil.alert import Severity
+from dbvigil.alerting.episodes import open_key
 from dbvigil.alerting.plan import Plan
-from dbvigil.alerting.record import Recorder, open_key
-from dbvigil.alerts.engine import Transition
+from dbvigil.alerting.record import Recorder
+from dbvigil.alerts.states import Transition
 from dbvigil.channels.transport import Undelivered, post
 from dbvigil.models import ChannelState, Delivery, Episode, MonitorControl, MonitorProcess, TargetState
 
@@ -30,6 +31,7 @@ _FORGOTTEN_AFTER = timedelta(minutes=10)
 _STUCK_AFTER = timedelta(minutes=2)
 _FAILING_AFTER = timedelta(minutes=10)
 _LOOK_EVERY = timedelta(seconds=5)
+_LEAP = timedelta(seconds=60)
 _HEARTBEAT_EVERY = timedelta(seconds=60)
 _HEARTBEAT_SECONDS = 5.0
 _MOST_NAMED = 10
@@ -59,27 +61,42 @@ class SelfWatch:
         self._alerting = alerting
         self._heartbeat_url = heartbeat_url
         self._looked_at: datetime | None = None
+        self._patient_until: datetime | None = None
         self._beaten_at: datetime | None = None
         self._beat_failed = False
 
     def look(self, now: datetime) -> None:
         """One look, where the last one was long enough ago."""
-        if self._looked_at is not None and timedelta() <= now - self._looked_at < _LOOK_EVERY:
+        since = None if self._looked_at is None else now - self._looked_at
+        if since is not None and timedelta() <= since < _LOOK_EVERY:
             return
         self._looked_at = now
-        found = {trouble.metric: trouble for trouble in troubles(now, self._alerting.plan(now).channels)}
-        if self._settle(found, now):
-            self._alerting.wake()
-        if not found and self._heartbeat_url:
+        if since is not None and abs(since) > _LEAP:
+            self._patient_until = now + _late_after()
+        if self._patient(now):
+            well = not self._held()
+        else:
+            found = {trouble.metric: trouble for trouble in troubles(now, self._alerting.plan(now).channels)}
+            if self._settle(found, now):
+                self._alerting.wake()
+            well = not found
+        if well and self._heartbeat_url:
             self._beat(now)
+
+    def _patient(self, now: datetime) -> bool:
+        """Whether the clock was moved, or this process stood still: the ages of rows say nothing until everyone has had a turn."""
+        if self._patient_until is not None and not timedelta() <= self._patient_until - now <= _late_after():
+            self._patient_until = None
+        return self._patient_until is not None
+
+    def _held(self) -> set[str]:
+        """The troubles of the house that are on record as open."""
+        rows = Episode.objects.filter(resolved_at=None, database=OWN, origin=OWN)
+        return set(rows.values_list("metric", flat=True))
 
     def _settle(self, found: Mapping[str, Trouble], now: datetime) -> bool:
         """Raises and resolves; whether anything changed."""
-        held = set(
-            Episode.objects.filter(resolved_at=None, database=OWN, origin=OWN).values_list(
-                "metric", flat=True
-            )
-        )
+        held = self._held()
         if held == set(found):
             return False
         with transaction.atomic():
@@ -111,7 +128,7 @@ class SelfWatch:
 
 def troubles(now: datetime, channels: Sequence[str]) -> list[Trouble]:
     """What is wrong with dbvigil at `now`, from the rows that its processes keep; `channels` are those that are configured."""
-    return [*_monitor(now), *_delivery(now), *_channels(now, channels)]
+    return [*_monitor(now), *_delivery(now), *_channels(now, channels), *_names(channels)]
 
 
 def _monitor(now: datetime) -> list[Trouble]:
@@ -129,9 +146,7 @@ def _monitor(now: datetime) -> list[Trouble]:
         ]
     if not recent:
         return []
-    interval = MonitorControl.objects.filter(pk=1).values_list("interval", flat=True).first()
-    late = now - timedelta(seconds=3 * (interval or conf.load().interval) + 20)
-    rows = TargetState.objects.filter(active=True, sampled_at__lte=late).order_by("alias")
+    rows = TargetState.objects.filter(active=True, sampled_at__lte=now - _late_after()).order_by("alias")
     names = list(rows.values_list("alias", flat=True)[: _MOST_NAMED + 1])
     if not names:
         return []
@@ -144,6 +159,12 @@ def _monitor(now: datetime) -> list[Trouble]:
             "read the monitor's log: its database may be locked or full",
         )
     ]
+
+
+def _late_after() -> timedelta:
+    """How old the newest sample of a target may be."""
+    interval = MonitorControl.objects.filter(pk=1).values_list("interval", flat=True).first()
+    return timedelta(seconds=3 * (interval or conf.load().interval) + 20)
 
 
 def _delivery(now: datetime) -> list[Trouble]:
@@ -180,6 +201,25 @@ def _channels(now: datetime, channels: Sequence[str]) -> list[Trouble]:
             )
         )
     return found
+
+
+def _names(channels: Sequence[str]) -> list[Trouble]:
+    """Channels that the settings name and that there are not: made in the service they may come and go."""
+    settings = conf.load().alerts
+    named = {name for step in settings.escalation for name in step.channels}
+    if settings.fallback:
+        named.add(settings.fallback)
+    missing = sorted(named - set(channels))
+    if not missing:
+        return []
+    return [
+        Trouble(
+            "channels",
+            "warning",
+            f"the settings name channels that there are not: {', '.join(missing)}; nobody is told on them",
+            "set the channel up, or take its name out of DB_ALERT_ESCALATION and DB_ALERT_FALLBACK_CHANNEL",
+        )
+    ]
 
 
 def _transition(trouble: Trouble, now: datetime) -> Transition:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,20 +14,20 @@ from django.db.models import QuerySet
 
 from dbvigil import conf
 from dbvigil.alert import Alert
-from dbvigil.alerting import audit, backtest, bodies, links, quieting
+from dbvigil.alerting import audit, backtest, bodies, counts, links, quieting, windows, words
+from dbvigil.alerting.counts import OpenAlerts
 from dbvigil.alerting.delivery import Deliverer, Delivering
+from dbvigil.alerting.links import UsedLink
 from dbvigil.alerting.plan import Plan
-from dbvigil.alerting.quieting import Made
 from dbvigil.alerting.record import Evaluated, Recorder, record
 from dbvigil.alerting.selfwatch import SelfWatch
-from dbvigil.alerts.engine import Transition
-from dbvigil.channels import build
-from dbvigil.channels.base import Channel, Notice
-from dbvigil.channels.sample import sample_alert
-from dbvigil.errors import AlertError
+from dbvigil.alerting.switchboard import Switchboard
+from dbvigil.alerting.windows import Values
+from dbvigil.alerts.states import Transition
+from dbvigil.channels.base import Channel
+from dbvigil.errors import AlertError, UnknownAlert
 from dbvigil.history.django_db import DjangoHistory
-from dbvigil.models import ChannelState, Episode
-from dbvigil.types import iso_utc
+from dbvigil.models import Episode
 
 logger = logging.getLogger("dbvigil.alerts")
 
@@ -42,8 +41,7 @@ class DatabaseAlerting:
     """Alerting as seen from one process. Thread-safe; everything it shows comes from the service's database."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._channels: tuple[conf.AlertSettings, dict[str, Channel]] | None = None
+        self.switchboard = Switchboard()
         self._deliverer: Deliverer | None = None
 
     # sending
@@ -106,19 +104,58 @@ class DatabaseAlerting:
                 f"{duration_minutes} is not allowed; allowed: more than 0, at most {LONGEST_SUPPRESSION_MINUTES}",
             )
         now = datetime.now(UTC)
-        made = quieting.suppress(database, metric, duration_minutes, reason, user, now)
-        return _suppression(made)
+        return quieting.suppress(database, metric, duration_minutes, reason, user, now).to_dict()
 
     def end_suppression(self, suppression_id: int, user: str) -> dict[str, Any]:
-        """Ends a suppression before its time."""
+        """Ends a suppression before its time. Raises `UnknownSuppression`, or `AlertError` where it is over."""
         now = datetime.now(UTC)
-        made = quieting.end_suppression(suppression_id, user, now)
-        plan = self.plan(now)
-        quieting.end_quiet(plan, now)
-        self.wake()
-        return _suppression(made)
+        ended = quieting.end_suppression(suppression_id, user, now)
+        self._follow_quiet(now)
+        return ended.to_dict()
+
+    def add_window(self, values: Values, databases: Sequence[str], user: str) -> dict[str, Any]:
+        """A new maintenance window, which acts at once where it is open; the body of POST alerts/windows/.
+
+        `databases` are the monitored ones. Raises `AlertError` naming the value at fault, or `UnknownDatabase`.
+        """
+        now = datetime.now(UTC)
+        made = windows.add(values, databases, user, now)
+        self._follow_quiet(now)
+        return made
+
+    def change_window(
+        self, window_id: int, values: Values, databases: Sequence[str], user: str
+    ) -> dict[str, Any]:
+        """Changes those values of a window that are given; raises `UnknownWindow` besides what `add_window` raises."""
+        now = datetime.now(UTC)
+        changed = windows.change(window_id, values, databases, user, now)
+        self._follow_quiet(now)
+        return changed
+
+    def remove_window(self, window_id: int, user: str) -> dict[str, Any]:
+        """Removes a window: what it kept quiet is heard. As it was; raises `UnknownWindow`."""
+        now = datetime.now(UTC)
+        removed = windows.remove(window_id, user, now)
+        self._follow_quiet(now)
+        return removed
 
     # reading
+
+    def get_windows(self) -> list[dict[str, Any]]:
+        """Every maintenance window by name, whether it is open now, and when it begins next."""
+        return windows.listed(datetime.now(UTC))
+
+    def get_suppressions(self) -> list[dict[str, Any]]:
+        """The suppressions that hold now, the one that ends first at the top."""
+        return [made.told_in_full() for made in quieting.held_suppressions(datetime.now(UTC))]
+
+    def get_suppression(self, suppression_id: int) -> dict[str, Any]:
+        """One suppression, over or not. Raises `UnknownSuppression`."""
+        return quieting.find_suppression(suppression_id).told_in_full()
+
+    def count_open_alerts(self) -> OpenAlerts:
+        """How many alerts are not resolved, in all and by database."""
+        return counts.count_open()
 
     def get_active_alerts(
         self, database: str | None = None, severity: str | None = None, status: str | None = None
@@ -134,6 +171,19 @@ class DatabaseAlerting:
         rows = list(Episode.objects.filter(pk=alert_id))
         found = bodies.alerts(rows, datetime.now(UTC), with_events=True)
         return found[0] if found else None
+
+    def get_alert_by_link(self, token: str) -> Alert:
+        """The alert that a signed link is about, while the link is good or the alert is over.
+
+        Raises `ExpiredLink`, `UsedLink`, `UnknownAlert`, or `AlertError` for a link that was not made here.
+        """
+        signed = links.read(token)
+        alert = self.get_alert(signed.alert)
+        if alert is None:
+            raise UnknownAlert(signed.alert)
+        if alert.resolved_at is None and alert.acknowledgements != signed.generation:
+            raise UsedLink(alert.acknowledged_by)
+        return alert
 
     def get_alert_history(
         self, hours: float = 24, database: str | None = None, offset: int = 0, limit: int | None = None
@@ -162,66 +212,15 @@ class DatabaseAlerting:
     # channels
 
     def channels(self) -> dict[str, Channel]:
-        """The channels that are configured, by name. Made once for as long as the settings stay."""
-        settings = conf.load().alerts
-        with self._lock:
-            if self._channels is None or self._channels[0] != settings:
-                made = build.from_settings(
-                    recipients=settings.recipients,
-                    webhook_url=settings.webhook_url,
-                    webhook_secret=settings.webhook_secret,
-                    slack_webhook=settings.slack_webhook,
-                    apprise_urls=settings.apprise_urls,
-                )
-                self._channels = settings, {channel.name: channel for channel in made}
-            return self._channels[1]
+        """The channels there are, by name."""
+        return self.switchboard.channels()
 
-    def shown_channels(self) -> list[dict[str, Any]]:
-        """Every channel for people: its configuration with secrets masked, and how it fares."""
-        states = {row.name: row for row in ChannelState.objects.all()}
-        found = []
-        for name, channel in self.channels().items():
-            row = states.get(name)
-            known = row if row is not None and row.fingerprint == channel.fingerprint else ChannelState()
-            found.append(
-                {
-                    **channel.shown(),
-                    "disabled": known.disabled_at is not None,
-                    "failing_since": known.failing_since and iso_utc(known.failing_since),
-                    "last_sent_at": known.last_sent_at and iso_utc(known.last_sent_at),
-                    "last_error": known.last_error,
-                }
-            )
-        return found
+    def preview(self, part: str, template: str | None = None, alert_id: int | None = None) -> str:
+        """What a message says in `part` (subject, text, html), by `template` or as it is configured; of a sample where no alert is named.
 
-    def test_channels(self, names: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-        """Sends a test message on each channel now: by name `{"ok", "detail", "latency_ms"}`. Raises `AlertError` for an unknown one.
-
-        A channel that was disabled and takes the message is used again.
+        Raises `AlertError` naming what is wrong.
         """
-        channels = self.channels()
-        for name in names or ():
-            if name not in channels:
-                known = ", ".join(channels) or "none is configured"
-                raise AlertError("channels", f"no channel is named {name!r}; there are: {known}")
-        now = datetime.now(UTC)
-        body = sample_alert(now)
-        results = {}
-        for name in names or channels:
-            started = time.monotonic()
-            outcome = channels[name].send(
-                Notice(f"msg_test{now.timestamp():.6f}".replace(".", ""), "alert.test", now, (body,))
-            )
-            if outcome.ok:
-                ChannelState.objects.filter(pk=name).update(
-                    disabled_at=None, failing_since=None, last_error=""
-                )
-            results[name] = {
-                "ok": outcome.ok,
-                "detail": outcome.detail,
-                "latency_ms": round((time.monotonic() - started) * 1000, 1),
-            }
-        return results
+        return words.preview(part, template, alert_id, datetime.now(UTC))
 
     # running
 
@@ -230,7 +229,7 @@ class DatabaseAlerting:
         settings = conf.load().alerts
         watch = SelfWatch(self, settings.heartbeat_url)
         made = Deliverer(
-            Delivering(self.channels(), settings.fallback, settings.base_url, self.plan),
+            Delivering(self.channels, settings.fallback, settings.base_url, self.plan),
             on_alerts=on_alerts,
             also=watch.look,
         )
@@ -243,6 +242,11 @@ class DatabaseAlerting:
         return Plan(tuple(self.channels()), settings.escalation, quieting.quiet_times(now))
 
     # within
+
+    def _follow_quiet(self, now: datetime) -> None:
+        """What is quiet has changed: it shows at once, not in the next round."""
+        quieting.follow_quiet(self.plan(now), now)
+        self.wake()
 
     def _raise(self, alert: Alert) -> None:
         now = datetime.now(UTC)
@@ -280,16 +284,6 @@ def _narrowed(rows: QuerySet[Episode], database: str | None, severity: str | Non
     if database is not None:
         rows = rows.filter(database=database)
     return rows if severity is None else rows.filter(severity=severity)
-
-
-def _suppression(made: Made) -> dict[str, Any]:
-    return {
-        "suppression_id": made.suppression_id,
-        "database": made.database,
-        "metric": made.metric,
-        "until": iso_utc(made.until),
-        "created_by": made.created_by,
-    }
 
 
 _services: dict[int, DatabaseAlerting] = {}

@@ -1,4 +1,4 @@
-"""What comes due by time alone: escalation, repetition, the end of quiet, and episodes of databases that are monitored no more."""
+"""What comes due by time alone: escalation, repetition, quiet that begins or ends, and databases that are monitored no more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from dbvigil.alert import Alert
 from dbvigil.alerting.plan import Plan
-from dbvigil.alerting.quieting import end_quiet
+from dbvigil.alerting.quieting import follow_quiet
 from dbvigil.alerting.record import Recorder
 from dbvigil.models import Episode, MonitorProcess, TargetState
 
@@ -18,7 +18,7 @@ from dbvigil.models import Episode, MonitorProcess, TargetState
 def sweep(plan: Plan, now: datetime) -> list[Alert]:
     """One round; the alerts that something happened to. Any number of processes may do it at the same time."""
     return [
-        *end_quiet(plan, now),
+        *follow_quiet(plan, now),
         *_forget_unmonitored(plan, now),
         *_steps(plan, now),
         *_repeats(plan, now),
@@ -39,7 +39,7 @@ def _each(
     due: QuerySet[Episode], plan: Plan, now: datetime, what: Callable[[Recorder, str, datetime], None]
 ) -> list[Alert]:
     rows = list(due.values_list("open_key", "database"))
-    waiting = _not_looked_at() if rows else set()
+    waiting = _not_looked_at(now) if rows else set()
     rows = [row for row in rows if row[1] not in waiting]
     if not rows:
         return []
@@ -50,9 +50,11 @@ def _each(
         return recorder.write()
 
 
-def _not_looked_at() -> set[str]:
+def _not_looked_at(now: datetime) -> set[str]:
     """Databases that their monitor has not evaluated since it started: what the rows say of them may be over."""
-    started = dict(MonitorProcess.objects.values_list("identity", "started_at"))
+    # One that started in the future ran before the clock was set back; its samples bear earlier moments, and are newer.
+    running = MonitorProcess.objects.filter(started_at__lte=now)
+    started = dict(running.values_list("identity", "started_at"))
     held = TargetState.objects.filter(active=True, holder__in=started).values_list(
         "alias", "holder", "sampled_at"
     )

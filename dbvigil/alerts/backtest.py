@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from dbvigil.alert import Severity
-from dbvigil.alerts.engine import RuleState, step
-from dbvigil.alerts.rules import Rule
+from dbvigil.alerts.engine import step
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.states import RuleState
 from dbvigil.types import DatabaseMetrics, iso_utc
 
 

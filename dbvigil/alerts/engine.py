@@ -7,14 +7,15 @@ back behind the leave level, and has stayed there. Warning and critical are two 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from dbvigil.alert import Severity
 from dbvigil.alerts import messages
-from dbvigil.alerts.flapping import NOTHING_YET, Outcomes
-from dbvigil.alerts.rules import DOWN, METRIC_OF, REPLICATION_RUNNING, Rule
+from dbvigil.alerts.rule import DOWN, REPLICATION_RUNNING, Rule
+from dbvigil.alerts.shipped import METRIC_OF
+from dbvigil.alerts.states import Active, RuleState, Step, Transition
 from dbvigil.types import DatabaseMetrics, Json
 
 NO_DATA = ":no_data"
@@ -28,100 +29,6 @@ UNMEASURED_KEEP = timedelta(minutes=10)
 """An episode whose metric has no value any more, with nothing wrong about it (no statement ran), ends after this time."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleState:
-    """All that the engine remembers of one rule on one database.
-
-    `warning_since` and `critical_since`: since when the value is beyond that level without a break; `clear_since`: since when it is
-    behind the leave level of what is firing. `paused`: the evaluations since `evaluated_at` could not judge it, and its clocks stand.
-    """
-
-    evaluated_at: datetime
-    severity: Severity | None = None
-    warning_since: datetime | None = None
-    critical_since: datetime | None = None
-    clear_since: datetime | None = None
-    paused: bool = False
-    flapping: bool = False
-    outcomes: Outcomes = NOTHING_YET
-    value: Json = None
-
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to remember."""
-        return (
-            self.severity is None
-            and self.warning_since is None
-            and self.critical_since is None
-            and not self.outcomes.changes
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, defaults left out; `from_dict` is its inverse."""
-        body: dict[str, Any] = {"evaluated_at": self.evaluated_at.isoformat()}
-        for name in ("warning_since", "critical_since", "clear_since"):
-            moment = getattr(self, name)
-            if moment is not None:
-                body[name] = moment.isoformat()
-        for name in ("severity", "paused", "flapping", "value"):
-            value = getattr(self, name)
-            if value is not None and value is not False:
-                body[name] = value
-        if self.outcomes.count:
-            body["outcomes"] = [self.outcomes.bits, self.outcomes.count]
-        return body
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> RuleState:
-        moments: dict[str, Any] = {
-            name: datetime.fromisoformat(data[name])
-            for name in ("evaluated_at", "warning_since", "critical_since", "clear_since")
-            if name in data
-        }
-        rest = {name: data[name] for name in ("severity", "paused", "flapping", "value") if name in data}
-        return cls(**moments, **rest, outcomes=Outcomes(*data.get("outcomes", (0, 0))))
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """Something that changed. `threshold` is the level that was passed, `value` the reading at that moment."""
-
-    kind: Literal["fired", "severity_changed", "flapping", "resolved"]
-    rule: Rule | None
-    metric: str
-    severity: Severity
-    previous: Severity | None
-    value: Json
-    threshold: float | None
-    at: datetime
-    message: str
-    no_data: bool = False
-    flapping: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """A rule that is firing after the step; `inhibited_by` names the trouble that it follows from, empty where it stands for itself."""
-
-    metric: str
-    severity: Severity
-    value: Json
-    threshold: float | None
-    message: str
-    no_data: bool = False
-    flapping: bool = False
-    inhibited_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one evaluation gives: the states to remember, what changed, and what is firing now."""
-
-    states: Mapping[str, RuleState]
-    transitions: tuple[Transition, ...]
-    active: tuple[Active, ...]
-
-
 def step(
     rules: Iterable[Rule], metrics: DatabaseMetrics, states: Mapping[str, RuleState], now: datetime
 ) -> Step:
@@ -129,22 +36,22 @@ def step(
     known = tuple(rules)
     if metrics.up is None:
         return Step(states, (), _active(known, metrics, states))
-    kept: dict[str, RuleState] = {}
+    kept = {} if metrics.up else _paused(known, states)
+    replica = metrics.replication_role in ("replica", "both")
     found: list[Transition] = []
     for rule in known:
-        state = states.get(rule.id)
         if metrics.up is False and rule.id != DOWN:
             # Down says all there is to say; whatever else was wrong is still as it was.
-            for key in (rule.id, rule.id + NO_DATA):
-                if key in states:
-                    kept[key] = replace(states[key], paused=True)
             continue
+        state = states.get(rule.id)
+        blind = states.get(rule.id + NO_DATA) if states else None
         value = rule.read(metrics)
         if value is None:
-            _unread(rule, metrics, states, now, kept, found)
+            if state or blind or metrics.failures or (replica and rule.of_replication):
+                _unread(rule, metrics, states, now, kept, found)
             continue
-        if rule.id + NO_DATA in states:
-            _readable(rule, value, states[rule.id + NO_DATA], now, found)
+        if blind is not None:
+            _readable(rule, value, blind, now, found)
         if state is None:
             if not rule.breached(value):
                 continue
@@ -154,21 +61,32 @@ def step(
             found.append(transition)
         if not after.idle:
             kept[rule.id] = after
-    found += _gone({rule.id for rule in known}, states, now)
+    if states:
+        found += _gone({rule.id for rule in known}, states, now)
     return Step(kept, tuple(found), _active(known, metrics, kept))
+
+
+def _paused(rules: Iterable[Rule], states: Mapping[str, RuleState]) -> dict[str, RuleState]:
+    """What is remembered of a server that is down: everything, with its clocks standing."""
+    if not states:
+        return {}
+    keys = [key for rule in rules if rule.id != DOWN for key in (rule.id, rule.id + NO_DATA)]
+    return {key: replace(states[key], paused=True) for key in keys if key in states}
 
 
 def _judge(rule: Rule, value: Json, state: RuleState, now: datetime) -> tuple[RuleState, Transition | None]:
     """One rule with a reading: its state afterwards, and what changed."""
     critical = rule.reaches(value, rule.critical)
     warning = critical or rule.reaches(value, rule.warning)
-    state = replace(
-        state,
+    state = RuleState(
         evaluated_at=now,
-        value=value,
-        outcomes=state.outcomes.then(warning),
+        severity=state.severity,
         warning_since=(state.warning_since or now) if warning else None,
         critical_since=(state.critical_since or now) if critical else None,
+        clear_since=state.clear_since,
+        flapping=state.flapping,
+        outcomes=state.outcomes.then(warning),
+        value=value,
     )
     due: Severity | None = None
     if state.critical_since is not None and now - state.critical_since >= timedelta(

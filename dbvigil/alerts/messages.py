@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbvigil.alert import Severity
-from dbvigil.alerts.rules import Rule
+from dbvigil.alerts.rule import RESTARTED, Rule
 from dbvigil.catalogue import BY_NAME
 from dbvigil.display import display
 from dbvigil.types import Json
@@ -21,7 +21,7 @@ def breach(rule: Rule, value: Json, severity: Severity) -> str:
     if rule.condition is not None:
         said = _CONDITIONS.get(rule.id, f"{title(rule.metric)} is not as it should be")
         return f"{said}: {value}" if isinstance(value, str) else said
-    if rule.id == "restarted":
+    if rule.id == RESTARTED:
         return f"The server restarted {display('uptime', value)} ago"
     level = display(rule.metric, rule.level(severity))
     word = "critical" if severity == "critical" else "a warning"
@@ -31,12 +31,12 @@ def breach(rule: Rule, value: Json, severity: Severity) -> str:
 
 def resolved(rule: Rule, value: Json, severity: Severity) -> str:
     """That it is over: "Connection use is 40.0 % again, was critical from 95.0 %"."""
-    if rule.condition is not None or rule.id == "restarted":
+    if rule.condition is not None or rule.id == RESTARTED:
         said = {
             "up": "The server answers again",
             "replication_running": "Replication runs again",
             "read_only": "The replica refuses writes again",
-            "restarted": "The server has been up for a while",
+            RESTARTED: "The server has been up for a while",
         }
         return said.get(rule.id, f"{title(rule.metric)} is as it should be again")
     if value is None:

@@ -1,4 +1,4 @@
-"""Whether two snapshots can be differenced, and over how many seconds. Pure."""
+"""Whether two snapshots can be differenced, over how many seconds, and whether the server restarted between them. Pure."""
 
 from __future__ import annotations
 
@@ -110,6 +110,26 @@ def between(current: Snapshot, previous: Snapshot | None) -> Interval | None:
         current=current,
         previous=previous,
     )
+
+
+def restarted(current: Snapshot, previous: Snapshot | None) -> bool | None:
+    """Whether the server started again since `previous`; None where that cannot be told, as of one that is seen for the first time.
+
+    A machine that took another's place is the same server here: what the target names was away.
+    """
+    uptime = counters(current, "global").get("Uptime")
+    if previous is None or uptime is None:
+        return None
+    if current.clock == previous.clock and current.connection == previous.connection:
+        return False
+    former_uptime = counters(previous, "global").get("Uptime")
+    if former_uptime is not None and uptime < former_uptime:
+        return True
+    if current.clock == previous.clock:
+        seconds = current.monotonic - previous.monotonic
+    else:
+        seconds = (current.taken_at - previous.taken_at).total_seconds()
+    return bool(seconds - uptime > _slack(seconds))
 
 
 def _elapsed(current: Snapshot, previous: Snapshot) -> float | None:

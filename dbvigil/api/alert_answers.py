@@ -113,16 +113,50 @@ class SuppressionsSerializer(Answer):
     results = HeldSuppressionSerializer(many=True)
 
 
+class WindowSerializer(Answer):
+    """A maintenance window, and how it stands now."""
+
+    window_id = serializers.IntegerField()
+    name = serializers.CharField()
+    schedule = serializers.CharField(help_text="A cron expression, read by the clock of `time_zone`.")
+    time_zone = serializers.CharField()
+    minutes = serializers.IntegerField(help_text="How long it lasts.")
+    database = serializers.CharField(help_text="Empty: every database.")
+    metric = serializers.CharField(help_text="Empty: every metric.")
+    reason = serializers.CharField()
+    active = serializers.BooleanField(help_text="False: switched off.")
+    created_by = serializers.CharField(help_text="Who made it.")
+    open = serializers.BooleanField(help_text="Whether it keeps alerts quiet now.")
+    open_until = Moment(allow_null=True, help_text="When it closes; null unless it is open.")
+    next_start = Moment(allow_null=True, help_text="When it begins next; null while it is switched off.")
+
+
+class WindowsSerializer(Answer):
+    """The maintenance windows, by name."""
+
+    count = serializers.IntegerField()
+    results = WindowSerializer(many=True)
+
+
 class ChannelSerializer(Answer):
     """Where alerts are sent, secrets masked, and how it fares."""
 
     name = serializers.CharField()
     kind = serializers.CharField()
     target = serializers.CharField(help_text="Masked.")
+    active = serializers.BooleanField(help_text="Whether it is used.")
+    created_by = serializers.CharField(help_text="Who made it; empty for a channel of the settings.")
     disabled = serializers.BooleanField(help_text="Its receiver wants nothing more (410).")
     failing_since = Moment(allow_null=True)
     last_sent_at = Moment(allow_null=True)
     last_error = serializers.CharField()
+
+
+class ChannelsSerializer(Answer):
+    """The channels there are: those of the settings first."""
+
+    count = serializers.IntegerField()
+    results = ChannelSerializer(many=True)
 
 
 class ChannelOutcomeSerializer(Answer):

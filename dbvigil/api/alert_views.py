@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
@@ -15,12 +14,9 @@ from dbvigil.alerting import names
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.api import alert_answers as answers
 from dbvigil.api import alert_requests as requests
-from dbvigil.api import problems
 from dbvigil.api.auth import ROLES
 from dbvigil.api.base import ApiView, Operation, operation
-from dbvigil.models import Suppression
 from dbvigil.monitoring import get_database_monitor
-from dbvigil.types import iso_utc
 
 PAGE = 50
 
@@ -156,14 +152,11 @@ class EndSuppressionView(ApiView):
         )
     )
     def post(self, request: Request) -> Response:
-        number = self.body["suppression_id"]
-        row = Suppression.objects.filter(pk=number).first()
-        if row is None:
-            kind, detail = problems.KIND["unknown-suppression"], f"there is no suppression {number}"
-            return problems.Problem(kind, detail, {"suppression_id": [detail]}).response()
-        if not row.database and not ROLES["superuser"](request.user):
+        alerting, number = get_database_alerting(), self.body["suppression_id"]
+        held = alerting.get_suppression(number)
+        if not held["database"] and not ROLES["superuser"](request.user):
             raise PermissionDenied
-        return Response(get_database_alerting().end_suppression(number, request.user.get_username()))
+        return Response(alerting.end_suppression(number, request.user.get_username()))
 
 
 class SuppressionsView(ApiView):
@@ -171,20 +164,7 @@ class SuppressionsView(ApiView):
 
     @operation(Operation("Suppressions", answers.SuppressionsSerializer))
     def get(self, request: Request) -> Response:
-        now = datetime.now(UTC)
-        rows = Suppression.objects.filter(starts_at__lte=now, until__gt=now).order_by("until", "id")
-        found = [
-            {
-                "suppression_id": row.id,
-                "database": row.database,
-                "metric": row.metric,
-                "until": iso_utc(row.until),
-                "created_by": row.created_by,
-                "reason": row.reason,
-                "starts_at": iso_utc(row.starts_at),
-            }
-            for row in rows
-        ]
+        found = get_database_alerting().get_suppressions()
         return Response({"count": len(found), "results": found})
 
 
@@ -202,4 +182,4 @@ class TestChannelsView(ApiView):
         )
     )
     def post(self, request: Request) -> Response:
-        return Response({"results": get_database_alerting().test_channels(self.body.get("channels"))})
+        return Response({"results": get_database_alerting().switchboard.test(self.body.get("channels"))})

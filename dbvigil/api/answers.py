@@ -135,6 +135,7 @@ class DatabaseHealthSerializer(Answer):
     reasons = ReasonSerializer(many=True)
     last_sample = Moment(allow_null=True)
     age_seconds = serializers.FloatField(allow_null=True, help_text="Age of the last sample.")
+    alerts = serializers.IntegerField(help_text="How many of its alerts are open.")
 
 
 class ControlSerializer(Answer):
@@ -151,6 +152,16 @@ class MonitorSerializer(ControlSerializer):
     last_cycle = Moment(allow_null=True)
 
 
+class OpenAlertsSerializer(Answer):
+    """How many alerts are open: by how they stand, and the same ones by severity."""
+
+    firing = serializers.IntegerField()
+    acknowledged = serializers.IntegerField()
+    suppressed = serializers.IntegerField()
+    critical = serializers.IntegerField()
+    warning = serializers.IntegerField()
+
+
 class HealthSerializer(Answer):
     """The verdict on all databases: the worst status and the lowest score."""
 
@@ -159,6 +170,7 @@ class HealthSerializer(Answer):
     timestamp = Moment()
     databases = serializers.DictField(child=DatabaseHealthSerializer(), help_text="By alias.")
     monitor = MonitorSerializer()
+    alerts = OpenAlertsSerializer()
 
 
 class ReplicationSerializer(Answer):

@@ -92,5 +92,5 @@ class SessionScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": "The signed-in session. POST also needs its CSRF token in `X-CSRFToken`.",
+            "description": "The signed-in session. Changes also need its CSRF token in `X-CSRFToken`.",
         }

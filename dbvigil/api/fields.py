@@ -56,6 +56,15 @@ class Whole(serializers.IntegerField):
         return data
 
 
+class Flag(serializers.BooleanField):
+    """A JSON true or false."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            raise ValidationError("allowed: true or false")
+        return data
+
+
 class Text(serializers.CharField):
     """A JSON string, taken as it is."""
 

@@ -25,8 +25,8 @@ otherwise; shares are percent, 0–100. A reading that a server cannot give is `
 added to any answer.
 
 Every request needs `Authorization: Bearer <token>` or a signed-in session. Every active user may read; staff
-acknowledge and suppress alerts; only superusers configure, control and test channels. Unknown
-parameters and keys are refused. Every error is a problem document.
+acknowledge and suppress alerts; only superusers configure, control, make maintenance windows and test
+channels. Unknown parameters and keys are refused. Every error is a problem document.
 """
 
 # drf-spectacular's settings belong to the host project, which may describe an API of its own with it. These
@@ -52,6 +52,7 @@ _SETTINGS: Mapping[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": False,
     "SCHEMA_PATH_PREFIX_INSERT": "",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
     "CAMELIZE_NAMES": False,
     "PREPROCESSING_HOOKS": [],
     "POSTPROCESSING_HOOKS": [],
@@ -63,6 +64,11 @@ _SETTINGS: Mapping[str, Any] = {
     "GENERIC_ADDITIONAL_PROPERTIES": "dict",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "DISABLE_DOCSTRING_DESCRIPTIONS": False,
+}
+_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "database": {"description": "The target's alias.", "schema": {"type": "string"}},
+    "channel": {"description": "The channel's name.", "schema": {"type": "string"}},
+    "window_id": {"description": "The window's number.", "schema": {"type": "integer", "minimum": 0}},
 }
 _lock = threading.Lock()
 
@@ -79,8 +85,7 @@ class ApiSchema(AutoSchema):
 
     def get_operation_id(self) -> str:
         name = type(self.view).__name__.removesuffix("View")
-        verb = "get" if self.method == "GET" else "post"
-        return verb + name
+        return self.method.lower() + name
 
     def get_summary(self) -> str:
         return str(self._declared.summary)
@@ -109,8 +114,7 @@ class ApiSchema(AutoSchema):
                 "in": "path",
                 "name": name,
                 "required": True,
-                "description": "The target's alias.",
-                "schema": {"type": "string"},
+                **_PATH_PARAMETERS[name],
             }
             for name in variables
         ]

@@ -21,8 +21,12 @@ from dbvigil.errors import (
     HistoryError,
     MonitorError,
     UnknownAlert,
+    UnknownChannel,
     UnknownDatabase,
     UnknownMetric,
+    UnknownSuppression,
+    UnknownThreshold,
+    UnknownWindow,
 )
 
 logger = logging.getLogger("dbvigil.api")
@@ -70,6 +74,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("unknown-database", 404, "Unknown database", "No monitored database has this alias."),
     Kind("unknown-alert", 404, "Unknown alert", "There is no alert with this number."),
     Kind("unknown-suppression", 404, "Unknown suppression", "There is no suppression with this number."),
+    Kind("unknown-channel", 404, "Unknown channel", "No channel that was made here has this name."),
+    Kind("unknown-threshold", 404, "Unknown threshold", "Nobody has set this threshold."),
+    Kind("unknown-window", 404, "Unknown window", "There is no maintenance window with this number."),
     Kind(
         "method-not-allowed",
         405,
@@ -108,6 +115,14 @@ KINDS: tuple[Kind, ...] = (
 )
 
 KIND: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
+
+_UNKNOWN: Mapping[type[AlertError], str] = {
+    UnknownAlert: "unknown-alert",
+    UnknownChannel: "unknown-channel",
+    UnknownSuppression: "unknown-suppression",
+    UnknownThreshold: "unknown-threshold",
+    UnknownWindow: "unknown-window",
+}
 
 _BY_STATUS: Mapping[int, Kind] = {
     **{kind.status: kind for kind in reversed(KINDS)},
@@ -204,8 +219,9 @@ def _invalid(errors: Mapping[str, Sequence[str]]) -> Problem:
 
 def _at_field(error: HistoryError | AlertError) -> Problem:
     errors = {error.field: [error.detail]}
-    if isinstance(error, UnknownAlert):
-        return Problem(KIND["unknown-alert"], error.detail, errors)
+    for kind, name in _UNKNOWN.items():
+        if isinstance(error, kind):
+            return Problem(KIND[name], error.detail, errors)
     if error.field in ("alert_id", "suppression_id"):
         return Problem(KIND["already-over"], error.detail, errors)
     return _invalid(errors)

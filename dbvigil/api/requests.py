@@ -41,6 +41,17 @@ class HistoryQuery(Strict):
     )
 
 
+class ThresholdQuery(Strict):
+    """Which threshold that was set goes back to what the settings say."""
+
+    metric = Choice(choices=NUMERIC, help_text="A metric of the catalogue that is a number.")
+    database = Text(
+        required=False,
+        max_length=MAX_ALIAS,
+        help_text="The one of this database; that of every database otherwise.",
+    )
+
+
 class ThresholdBody(Strict):
     """Levels of one metric. A level of null is switched off; at least one of the two is a number."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from dbvigil.api import alert_views, views
+from dbvigil.api import alert_views, channel_views, preview_views, views, window_views
 from dbvigil.api.base import NoSuchAddress
 from dbvigil.api.documentation import DocsView, SchemaView
 
@@ -21,6 +21,11 @@ urlpatterns = [
     path("alerts/suppress/", alert_views.SuppressView.as_view(), name="suppress"),
     path("alerts/suppress/end/", alert_views.EndSuppressionView.as_view(), name="end-suppression"),
     path("alerts/suppressions/", alert_views.SuppressionsView.as_view(), name="suppressions"),
+    path("alerts/windows/", window_views.WindowsView.as_view(), name="windows"),
+    path("alerts/windows/<int:window_id>/", window_views.WindowView.as_view(), name="window"),
+    path("alerts/channels/", channel_views.ChannelsView.as_view(), name="channels"),
+    path("alerts/channels/<str:channel>/", channel_views.ChannelView.as_view(), name="channel"),
+    path("alerts/preview/", preview_views.PreviewView.as_view(), name="preview"),
     path("alerts/test-channels/", alert_views.TestChannelsView.as_view(), name="test-channels"),
     path("config/", views.ConfigView.as_view(), name="config"),
     path("config/threshold/", views.ThresholdView.as_view(), name="threshold"),

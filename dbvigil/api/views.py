@@ -74,17 +74,17 @@ class ConfigView(ApiView):
 
     @operation(Operation("Configuration", answers.ConfigSerializer))
     def get(self, request: Request) -> Response:
-        channels = get_database_alerting().shown_channels()
+        channels = get_database_alerting().switchboard.shown()
         return Response({**get_database_monitor().get_configuration(), "channels": channels})
 
 
 class ThresholdView(ApiView):
-    """Sets the levels of one metric, for one database or all. For superusers.
+    """Sets the levels of one metric, for one database or all, or goes back to what the settings say. For superusers.
 
     Every monitor obeys within a second.
     """
 
-    roles: ClassVar = {"POST": "superuser"}
+    roles: ClassVar = {"POST": "superuser", "DELETE": "superuser"}
 
     @operation(
         Operation(
@@ -102,6 +102,20 @@ class ThresholdView(ApiView):
             critical=self.body["critical"],
             database=self.body.get("database"),
             by=request.user.get_username(),
+        )
+        return Response(changed)
+
+    @operation(
+        Operation(
+            "Reset a threshold",
+            answers.ThresholdChangeSerializer,
+            query=requests.ThresholdQuery,
+            missing=True,
+        )
+    )
+    def delete(self, request: Request) -> Response:
+        changed = get_database_monitor().reset_threshold(
+            self.query["metric"], self.query.get("database"), by=request.user.get_username()
         )
         return Response(changed)
 

@@ -48,20 +48,20 @@ class Apprise:
                 return Outcome(
                     False, "Apprise knows no such service, or its URL is not complete", permanent=True
                 )
-            subject = own.get("subject", message.subject)
+            subject = own.subject(message)
             # A service without titles puts them above the text.
             room = min(MOST_TEXT, service.body_maxlen - (0 if service.title_maxlen else len(subject) + 2))
             try:
                 taken = service.notify(
                     title=subject,
-                    body=templates.text(message, own, max(room, 100)),
+                    body=own.text(message, max(room, 100)),
                     notify_type=_TYPES.get(message.color, apprise.NotifyType.WARNING),
                     body_format=apprise.NotifyFormat.TEXT,
                 )
             except Exception as error:  # noqa: BLE001 - as above
                 return Outcome(False, f"the service could not be used ({type(error).__name__})")
         if taken:
-            return Outcome(True, "delivered")
+            return own.told(Outcome(True, "delivered"))
         status = _status(said)
         return Outcome(
             False, f"the service answered HTTP {status}" if status else "the service did not take it"

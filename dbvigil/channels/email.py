@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
-from dbvigil.channels import mail, masks, templates
+from dbvigil.channels import mail, masks, smtp, templates
 from dbvigil.channels.base import Notice, Outcome
 from dbvigil.channels.text import compose
 
@@ -22,7 +22,7 @@ logger = logging.getLogger("dbvigil.alerts")
 STEP_SECONDS = 8.0
 """For one word of the mail server."""
 TOTAL_SECONDS = 20.0
-"""After it, nobody else is written to in this attempt. Shorter than the lease on a message, so that no other worker sends it meanwhile."""
+"""For one attempt, everybody included. Shorter than the lease on a message, so that no other worker sends it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Email:
     bundles: bool = False
     custom: Mapping[str, str] = field(default_factory=dict, repr=False)
     step_seconds: float = STEP_SECONDS
+    total_seconds: float = TOTAL_SECONDS
 
     @property
     def fingerprint(self) -> str:
@@ -49,8 +50,8 @@ class Email:
         own = templates.words(self.custom, message, notice)
         sender = str(settings.DEFAULT_FROM_EMAIL)
         about = mail.headers(notice, mail.domain_of(sender))
-        subject, text = own.get("subject", message.subject), templates.text(message, own, 60_000)
-        page = own.get("html") or mail.html(message, notice.at)
+        subject, text = own.subject(message), own.text(message, 60_000)
+        page = own.parts.get("html") or mail.html(message, notice.at)
 
         def letter(recipient: str, connection: BaseEmailBackend) -> EmailMultiAlternatives:
             made = EmailMultiAlternatives(
@@ -59,9 +60,8 @@ class Email:
             made.attach_alternative(page, "text/html")
             return made
 
-        timeout = settings.EMAIL_TIMEOUT
-        connection = get_connection(timeout=min(timeout or self.step_seconds, self.step_seconds))
-        deadline = time.monotonic() + TOTAL_SECONDS
+        deadline = time.monotonic() + self.total_seconds
+        connection = smtp.connection(deadline, self.step_seconds)
         refusals: list[_Refusal] = []
         untried = 0
         try:
@@ -79,7 +79,7 @@ class Email:
                     break
         finally:
             _close(connection)
-        return _outcome(len(self.recipients), refusals, untried)
+        return own.told(_outcome(len(self.recipients), refusals, untried))
 
 
 @dataclass(frozen=True, slots=True)

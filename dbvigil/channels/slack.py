@@ -67,12 +67,12 @@ class Slack:
         """Delivered only where Slack says `200 ok`. What it finds malformed goes again at once, as plain text."""
         message = compose(notice)
         own = templates.words(self.custom, message, notice)
-        subject = escape(own.get("subject", message.subject))
+        subject = escape(own.subject(message))
         above = "\n".join(part for part in (subject, names(message)) if part)
-        found = self._post({"text": above, "attachments": [attachment(message, own.get("text"))]})
+        found = self._post({"text": above, "attachments": [attachment(message, own.parts.get("text"))]})
         if isinstance(found, Answer) and _word(found) in _UNREADABLE:
-            found = self._post({"text": f"{subject}\n{escape(templates.text(message, own))}"[:39_000]})
-        return found if isinstance(found, Outcome) else self._outcome(found)
+            found = self._post({"text": f"{subject}\n{escape(own.text(message))}"[:39_000]})
+        return own.told(found if isinstance(found, Outcome) else self._outcome(found))
 
     def _post(self, body: Mapping[str, Any]) -> Answer | Outcome:
         content = json.dumps(body, ensure_ascii=False).encode()

@@ -69,6 +69,7 @@ def _one(message: Message, own: str | None) -> Iterator[Block]:
         for label, url, action, style in (
             ("Acknowledge", told.acknowledge, "acknowledge", "primary"),
             ("Open", told.page, "open", None),
+            ("Runbook", told.runbook, "runbook", None),
         )
         if url and len(url) <= BUTTON_URL
     ]

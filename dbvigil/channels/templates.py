@@ -14,16 +14,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dbvigil.channels.base import Notice
+from dbvigil.alert import MESSAGE_PARTS
+from dbvigil.channels import mail
+from dbvigil.channels.base import Notice, Outcome
 from dbvigil.channels.evidence import clip
 from dbvigil.channels.text import Message, compose, plain
 
 logger = logging.getLogger("dbvigil.alerts")
 
-PARTS = ("subject", "text", "html")
+PARTS = MESSAGE_PARTS
 """What a template may be given for. Values are escaped in `html`."""
 
 MOST_SOURCE = 16 * 1024
@@ -91,17 +94,46 @@ def preview(source: str, sample: Notice, part: str = "text") -> str:
     return render({part: source}, context_of(compose(sample), sample))[part]
 
 
-def words(sources: Mapping[str, str], message: Message, notice: Notice) -> Mapping[str, str]:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The parts of a message in an operator's own words; `trouble` says why they could not be had, and ours are sent."""
+
+    parts: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+
+    def subject(self, message: Message) -> str:
+        """The subject, the operator's own or ours."""
+        return self.parts.get("subject", message.subject)
+
+    def text(self, message: Message, longest: int = 20_000) -> str:
+        """The text, the operator's own or ours, of at most `longest` characters."""
+        own = self.parts.get("text")
+        return plain(message, longest=longest) if own is None else own[:longest]
+
+    def told(self, outcome: Outcome) -> Outcome:
+        """The outcome of a message that was sent in these words: whoever reads it learns of templates that failed."""
+        if not self.trouble:
+            return outcome
+        return replace(
+            outcome,
+            detail=f"{outcome.detail}; in the built-in words, since a template failed: {self.trouble}",
+        )
+
+
+def words(sources: Mapping[str, str], message: Message, notice: Notice) -> Words:
     """The parts that an operator has templates for. Where one cannot be rendered: none, and the alert goes out in our own words."""
     if not sources:
-        return {}
+        return Words()
     try:
-        return render(sources, context_of(message, notice))
+        return Words(render(sources, context_of(message, notice)))
     except TemplateTrouble as trouble:
         logger.error("a message template cannot be used, the built-in words are sent instead: %s", trouble)
-        return {}
+        return Words(trouble=str(trouble))
 
 
-def text(message: Message, own: Mapping[str, str], longest: int = 20_000) -> str:
-    """The text of a message, the operator's own or ours, of at most `longest` characters."""
-    return own["text"][:longest] if "text" in own else plain(message, longest=longest)
+def built_in(part: str, notice: Notice) -> str:
+    """What a message says in `part` without a template of an operator's own."""
+    message = compose(notice)
+    if part == "subject":
+        return message.subject
+    return mail.html(message, notice.at) if part == "html" else plain(message)

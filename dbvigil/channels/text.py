@@ -27,7 +27,8 @@ class Told:
     """What is said about one alert. `state` is the word it begins with: CRITICAL, WARNING, RESOLVED, TEST ….
 
     `line` is its subject without that word, `topic` what it shares with others that say the same. `facts` are `(name, value)` in
-    the order to show them; `evidence` is `(title, lines)`. `page` and `acknowledge` are addresses, "" where there is none.
+    the order to show them; `evidence` is `(title, lines)`. `page`, `runbook` and `acknowledge` are
+    addresses, "" where there is none.
     """
 
     state: str
@@ -41,6 +42,7 @@ class Told:
     evidence: tuple[tuple[str, tuple[str, ...]], ...]
     actions: tuple[str, ...]
     page: str
+    runbook: str
     acknowledge: str
 
 
@@ -121,6 +123,8 @@ def _plain_one(one: Told, several: bool) -> str:
         lines += ["", "What to do:", *(f"  {number}. {text}" for number, text in enumerate(one.actions, 1))]
     if one.page:
         lines += ["", f"Open: {one.page}"]
+    if one.runbook:
+        lines.append(f"Runbook: {one.runbook}")
     if one.acknowledge:
         lines.append(f"Acknowledge: {one.acknowledge}")
     return "\n".join(lines).strip()
@@ -156,6 +160,7 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         evidence=() if resolved else blocks(body.get("evidence") or {}),
         actions=() if resolved else _actions(body.get("recommendations") or ()),
         page=links.get("page", ""),
+        runbook="" if resolved else links.get("runbook", ""),
         acknowledge="" if resolved else links.get("acknowledge", ""),
     )
 

@@ -7,15 +7,16 @@ override each: its settings module calls `from_environment`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
 
 from dbvigil import targets
-from dbvigil.catalogue import METRICS, metric
-from dbvigil.conf import alerts
+from dbvigil.catalogue import metric
+from dbvigil.conf import alerts, thresholds
 from dbvigil.conf.alerts import AlertSettings
+from dbvigil.conf.thresholds import LEVELS, Configured, check_levels
 from dbvigil.conf.values import (
     boolean,
     check_interval,
@@ -27,12 +28,12 @@ from dbvigil.conf.values import (
     targets_urls,
 )
 from dbvigil.errors import ConfigurationError
-from dbvigil.types import Threshold
 
 __all__ = [
     "SETTINGS",
     "AlertSettings",
     "Configuration",
+    "Configured",
     "Setting",
     "check_interval",
     "check_level",
@@ -57,13 +58,6 @@ class Setting:
     shown: Callable[[Any], Any] | None = None
 
 
-_LEVELS: tuple[tuple[str, str], ...] = (
-    ("connection_usage", "DB_ALERT_CONNECTION"),
-    ("query_time", "DB_ALERT_QUERY_TIME"),
-    ("slow_queries", "DB_ALERT_SLOW_QUERIES"),
-    ("replication_lag", "DB_ALERT_REPLICATION"),
-)
-
 SETTINGS: tuple[Setting, ...] = (
     Setting("DB_MONITORING_INTERVAL", 30, check_interval, "Seconds between samples of one target."),
     Setting(
@@ -87,8 +81,15 @@ SETTINGS: tuple[Setting, ...] = (
             level,
             f"`{name}`: {severity} from this value on.",
         )
-        for name, prefix in _LEVELS
+        for name, prefix in LEVELS
         for severity in ("warning", "critical")
+    ),
+    Setting(
+        "DB_ALERT_THRESHOLDS",
+        {},
+        thresholds.wanted,
+        "Levels of any metric, by database (`*` for every one) and metric; in the environment as JSON.",
+        thresholds.shown_wanted,
     ),
     Setting(
         "DB_ALERT_EMAIL_RECIPIENTS",
@@ -152,6 +153,13 @@ SETTINGS: tuple[Setting, ...] = (
         alerts.rules,
         "Changes of the rules that ship, by rule: `enabled`, and in seconds `hold`, `critical_hold`, `keep`.",
     ),
+    Setting(
+        "DB_ALERT_TEMPLATES",
+        {},
+        alerts.templates,
+        'Words of your own for messages, by part (`subject`, `text`, `html`): a template, or `{"file": path}`.',
+        alerts.shown_templates,
+    ),
 )
 
 
@@ -167,7 +175,7 @@ class Configuration:
     retention_days: float
     autostart: bool
     alerts: AlertSettings
-    thresholds: Mapping[str, Threshold]
+    thresholds: Configured
     shown: Mapping[str, Mapping[str, Any]]
 
 
@@ -225,41 +233,8 @@ def load() -> Configuration:
             base_url=values["DB_ALERT_BASE_URL"],
             heartbeat_url=values["DB_ALERT_HEARTBEAT_URL"],
             rules=values["DB_ALERT_RULES"],
+            templates=values["DB_ALERT_TEMPLATES"],
         ),
-        thresholds=_thresholds(values, shown),
+        thresholds=thresholds.configured(values, shown),
         shown=shown,
     )
-
-
-def _thresholds(values: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]]) -> dict[str, Threshold]:
-    result = {
-        row.name: Threshold(row.name, row.warning, row.critical)
-        for row in METRICS
-        if row.warning is not None or row.critical is not None
-    }
-    for name, prefix in _LEVELS:
-        warning, critical = f"{prefix}_WARNING", f"{prefix}_CRITICAL"
-        check_levels(name, values[warning], values[critical], field=critical)
-        origins = {shown[warning]["source"], shown[critical]["source"]} - {"default"}
-        threshold = replace(result[name], warning=values[warning], critical=values[critical])
-        result[name] = replace(threshold, source=origins.pop() if origins else "default")
-    return result
-
-
-def check_levels(
-    name: str, warning: float | None, critical: float | None, *, field: str = "critical"
-) -> None:
-    """Raises `ConfigurationError` where warning and critical of metric `name` stand the wrong way round, or
-    the metric takes none.
-    """
-    row = metric(name)
-    if not row.numeric:
-        raise ConfigurationError("metric", name, "allowed: a metric that is a number")
-    if warning is None or critical is None:
-        return
-    if row.bad == "low" and warning < critical:
-        raise ConfigurationError(
-            field, critical, f"allowed: at most the warning level, {warning:g}, because low is bad for {name}"
-        )
-    if row.bad != "low" and warning > critical:
-        raise ConfigurationError(field, critical, f"allowed: at least the warning level, {warning:g}")

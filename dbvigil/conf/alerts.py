@@ -8,12 +8,12 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from dbvigil.alert import DEFAULT_ESCALATION, EscalationStep
+from dbvigil.alert import DEFAULT_ESCALATION, MESSAGE_PARTS, EscalationStep
 from dbvigil.conf.values import number
 from dbvigil.errors import ConfigurationError
 
@@ -25,7 +25,19 @@ _SECRET_BYTES = range(24, 65)
 _LONGEST_MINUTES = 7 * 24 * 60
 _MASK = "***"
 _STEPS = 'allowed: a list of steps such as {"after": 15, "channels": ["email"], "severity": "critical"}, "after" in minutes and growing'
+_TEMPLATES = f'allowed: {{part: "source", or {{"file": "path"}}}} for the parts {", ".join(MESSAGE_PARTS)}'
 _RULES = 'allowed: {rule: {"enabled": false, "hold": seconds, "keep": seconds}}'
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFile:
+    """A template that is read from a file each time that its channels are looked at."""
+
+    path: str
+
+
+Templates = Mapping[str, str | TemplateFile]
+"""Templates of messages by part: their source, or where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class AlertSettings:
     base_url: str = ""
     heartbeat_url: str = ""
     rules: Mapping[str, Mapping[str, Any]] | None = None
+    templates: Templates = field(default_factory=dict)
 
 
 def _words(name: str, value: object, what: str) -> tuple[str, ...]:
@@ -170,6 +183,36 @@ def rules(name: str, value: object) -> Mapping[str, Mapping[str, Any]]:
         for key, given in changes.items():
             checks[key](f"{name}[{rule}][{key}]", given)
     return {rule: dict(changes) for rule, changes in found.items()}
+
+
+def templates(name: str, value: object) -> Templates:
+    """Templates of messages. Whether they can be rendered is a check's to say."""
+    found = _json(name, value or {}, _TEMPLATES)
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(name, type(found).__name__, _TEMPLATES)
+    return {_part(name, part): _source(f"{name}[{part}]", source) for part, source in found.items()}
+
+
+def _part(name: str, part: object) -> str:
+    if part not in MESSAGE_PARTS:
+        raise ConfigurationError(name, part, _TEMPLATES)
+    return str(part)
+
+
+def _source(name: str, source: object) -> str | TemplateFile:
+    if isinstance(source, str):
+        return source
+    if isinstance(source, Mapping) and set(source) == {"file"} and isinstance(source["file"], str):
+        return TemplateFile(source["file"])
+    raise ConfigurationError(name, source, _TEMPLATES)
+
+
+def shown_templates(value: Templates) -> dict[str, Any]:
+    """As they are written in the settings."""
+    return {
+        part: {"file": source.path} if isinstance(source, TemplateFile) else source
+        for part, source in value.items()
+    }
 
 
 def _flag(name: str, value: object) -> None:

@@ -11,10 +11,12 @@ from dbvigil.models.alerts import (
     MaintenanceWindow,
     Suppression,
 )
+from dbvigil.models.channels import AlertChannel
 from dbvigil.models.history import Chunk, Sample
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
 
 __all__ = [
+    "AlertChannel",
     "AlertWorker",
     "AppendOnlyError",
     "AuditEvent",

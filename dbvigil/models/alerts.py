@@ -137,8 +137,9 @@ class Delivery(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(AuditEvent, models.PROTECT, related_name="deliveries")
-    episode = models.ForeignKey(Episode, models.PROTECT, null=True, related_name="deliveries")
+    # Both are the first column of an index below.
+    event = models.ForeignKey(AuditEvent, models.PROTECT, related_name="deliveries", db_index=False)
+    episode = models.ForeignKey(Episode, models.PROTECT, null=True, related_name="deliveries", db_index=False)
     database = models.CharField(max_length=100)
     type = models.CharField(max_length=30)
     tier = models.PositiveSmallIntegerField(default=0)
@@ -223,6 +224,7 @@ class MaintenanceWindow(models.Model):
     schedule = models.CharField(max_length=100)
     time_zone = models.CharField(max_length=64, default="UTC")
     minutes = models.PositiveIntegerField()
+    reason = models.TextField(default="", blank=True)
     active = models.BooleanField(default=True)
     created_by = models.CharField(max_length=150, default="", blank=True)
 

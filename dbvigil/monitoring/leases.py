@@ -1,7 +1,8 @@
 """Who samples which target: leases in the service's database, each with a fencing token.
 
 No two clocks are compared. A holder renews by counting `beat` up; a contender takes over when, by its own
-monotonic clock, it has seen the same token and beat for a whole lease time. A change of holder counts `token`
+monotonic clock, it has seen the same token and beat for a whole lease time. Time in which the database let nobody
+renew does not count: a holder is not gone because the database was. A change of holder counts `token`
 up, and every write of a sample names the token it was taken under, so a holder that was stopped and continued
 later cannot write over its successor.
 """
@@ -64,6 +65,7 @@ class Leases:
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
+        self._kept_waiting = 0.0
 
     def round(self, wanted: Mapping[str, Target], now: datetime) -> dict[str, int]:
         """Renews what is held, claims what is free or abandoned, gives up what is not wanted; the held
@@ -72,8 +74,18 @@ class Leases:
         `wanted` is this monitor's whole configuration: a row that nobody samples and that it does not name
         becomes inactive.
         """
+        try:
+            return self._round(wanted, now)
+        except Exception:
+            # Others could not renew either.
+            self._seen.clear()
+            raise
+
+    def _round(self, wanted: Mapping[str, Target], now: datetime) -> dict[str, int]:
+        began = self._clock()
         with transaction.atomic():
             self._report(now)
+            self._kept_waiting += self._clock() - began
             TargetState.objects.filter(holder=self.identity).update(beat=F("beat") + 1, renewed_at=now)
             rows = self._rows()
             missing = [TargetState(alias=alias) for alias in wanted if alias not in rows]
@@ -131,6 +143,10 @@ class Leases:
             return True
         seen = self._seen.get(row.alias)
         if seen is None or (seen.token, seen.beat) != (row.token, row.beat):
-            self._seen[row.alias] = _Seen(row.token, row.beat, self._clock())
+            self._seen[row.alias] = _Seen(row.token, row.beat, self._unhindered())
             return False
-        return self._clock() - seen.since >= self._lease_seconds
+        return self._unhindered() - seen.since >= self._lease_seconds
+
+    def _unhindered(self) -> float:
+        """Our clock less the time that we waited for the database."""
+        return self._clock() - self._kept_waiting

@@ -1,4 +1,4 @@
-"""The loop that samples: one asyncio loop, one task and one connection a target, and four house tasks.
+"""The loop that samples: one asyncio loop, one task and one connection a target (see `watch`), and four house tasks.
 
     _hold_leases   renews and claims; starts and ends the targets' tasks
     _obey          reads what has been said (stop, restart, collect, changes) four times a second
@@ -16,32 +16,24 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
 from dbvigil import conf
 from dbvigil.alert import Alert
 from dbvigil.alerting import DatabaseAlerting
-from dbvigil.alerting.record import Evaluated
-from dbvigil.alerts import engine
-from dbvigil.alerts.engine import RuleState, Step
-from dbvigil.alerts.rules import Rule, for_database
-from dbvigil.analysis import rates
-from dbvigil.analysis.health import assess
-from dbvigil.collectors import evidence
-from dbvigil.collectors.runner import Sampler, boot_clock, monotonic
-from dbvigil.errors import ConfigurationError, ServerError
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
+from dbvigil.collectors.runner import boot_clock
+from dbvigil.errors import ConfigurationError
 from dbvigil.history.base import History
 from dbvigil.monitoring import control, store
 from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
-from dbvigil.monitoring.state import stale_after
 from dbvigil.monitoring.thresholds import Thresholds
-from dbvigil.targets import Target
-from dbvigil.types import DatabaseMetrics, Snapshot
+from dbvigil.monitoring.watch import Watch
+from dbvigil.types import Snapshot, Threshold
 
 logger = logging.getLogger("dbvigil.monitor")
 
@@ -49,26 +41,6 @@ _OBEY_EVERY = 0.25
 _WRITE_EVERY = 0.1
 _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
-_MOST_FOR_ONE_SAMPLE = 10.0
-_FIRST_RATES_AFTER = 2.0
-_EVIDENCE_SECONDS = 2.0
-# That a server is back should not wait a whole interval either.
-_LOOK_AGAIN_AFTER = 5.0
-# A server or a proxy that goes on ending its connections is not stormed.
-_HEED_A_LOSS_EVERY = 1.0
-
-
-@dataclass(slots=True)
-class _Watch:
-    """A target that this monitor samples now."""
-
-    target: Target
-    token: int
-    asked: int | None = None
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    collect: bool = False
-    heed_loss_from: float = 0.0
-    task: asyncio.Task[None] | None = None
 
 
 class MonitorLoop:
@@ -92,8 +64,8 @@ class MonitorLoop:
         self._rules: dict[str, tuple[Rule, ...]] = {}
         self._news = asyncio.Event()
         self._leases = Leases(self.identity, self.started_at)
-        self._clock = boot_clock()
-        self._watches: dict[str, _Watch] = {}
+        self.clock = boot_clock()
+        self._watches: dict[str, Watch] = {}
         self._obeyed = control.Wishes()
         self._troubled: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -169,9 +141,9 @@ class MonitorLoop:
             return
         asked = await self._database.call(control.asked, new)
         for place, alias in enumerate(new):
-            watch = _Watch(wanted[alias], held[alias], asked.get(alias, 0))
+            watch = Watch(wanted[alias], held[alias], asked.get(alias, 0), self)
             watch.task = asyncio.create_task(
-                self._watch(watch, place / _FIRST_SAMPLES_A_SECOND), name=f"sample {alias}"
+                watch.run(place / _FIRST_SAMPLES_A_SECOND), name=f"sample {alias}"
             )
             self._watches[alias] = watch
 
@@ -268,126 +240,41 @@ class MonitorLoop:
             self._troubled.add(purpose)
             logger.error("the monitor cannot %s: %s", purpose, cause)
 
-    # targets
+    # what the watches have of it
 
-    async def _watch(self, watch: _Watch, delay: float) -> None:
-        """Samples one target on its schedule, forever. `delay` spreads the first samples of many targets."""
-        alias = watch.target.alias
-        remembered = await self._recall(alias)
-        previous, earlier = remembered.snapshot, remembered.metrics
-        states, first_look = _states(remembered.alert_states), True
-        sampler = Sampler(watch.target, clock=self._clock)
-        first = previous is None
-        loop = asyncio.get_running_loop()
-        slot = loop.time() + delay
-        try:
-            while True:
-                slot = await self._until(watch, slot, sampler.lost)
-                watch.collect = False
-                metrics, snapshot = await self._sample(watch, sampler, previous, earlier)
-                _log_change(earlier, metrics)
-                previous, earlier = snapshot or previous, metrics
-                found = engine.step(self._rules_of(alias), metrics, states, metrics.timestamp)
-                evaluated = Evaluated(
-                    alias,
-                    metrics.timestamp,
-                    found,
-                    await self._evidence(sampler, found) if found.transitions and metrics.up else {},
-                    first=first_look and metrics.up is not None,
-                )
-                first_look = first_look and metrics.up is None
-                changed = None if found.states == states else _stored(found.states)
-                states = found.states
-                self._store.put(store.Result(watch.token, metrics, evaluated, changed), snapshot)
-                if found.transitions:
-                    self._news.set()
-                behind = loop.time() - slot
-                if behind >= 0:
-                    slot += (behind // self._interval + 1) * self._interval
-                if snapshot is not None and first:
-                    # Nobody wants to wait a whole interval for the first rates.
-                    slot, first = min(slot, loop.time() + _FIRST_RATES_AFTER), False
-                if metrics.up is False:
-                    slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
-        finally:
-            await sampler.close()
+    @property
+    def interval(self) -> float:
+        """Seconds between samples, as they are set now."""
+        return self._interval
 
-    @staticmethod
-    async def _evidence(sampler: Sampler, found: Step) -> dict[str, Mapping[str, Any]]:
-        """What was going on, for each alert that fires or gets worse; asked once a kind."""
-        wanted = {
-            one.metric: one.rule.evidence
-            for one in found.transitions
-            if one.rule is not None
-            and one.rule.evidence
-            and one.kind in ("fired", "severity_changed")
-            and not one.no_data
-        }
-        if not wanted:
-            return {}
-        seen = await evidence.gather(sampler.server, sorted(set(wanted.values())), _EVIDENCE_SECONDS)
-        return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}
+    def thresholds_of(self, alias: str) -> Mapping[str, Threshold]:
+        """The thresholds that hold for one database now."""
+        return self._thresholds.of(alias)
 
-    def _rules_of(self, alias: str) -> tuple[Rule, ...]:
-        """The rules of one database under the thresholds that hold now."""
+    def rules_of(self, alias: str) -> Sequence[Rule]:
+        """The rules of one database under these thresholds."""
         if alias not in self._rules:
             self._rules[alias] = for_database(self._thresholds.of(alias), self._configuration.alerts.rules)
         return self._rules[alias]
 
-    async def _recall(self, alias: str) -> store.Remembered:
-        try:
-            return await self._database.call(store.load, alias)
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning(
-                "%s: stored counters cannot be read, the first rates wait for a second sample: %s",
-                alias,
-                error,
-            )
-            return store.Remembered()
+    async def recall(self, alias: str) -> store.Remembered:
+        """What was stored of a target; waits until that can be read, since without it open alerts would be taken for over."""
+        found: list[store.Remembered] = []
 
-    async def _until(self, watch: _Watch, slot: float, lost: asyncio.Event) -> float:
-        """Returns when `slot` has come, a sample is asked for, or the server has ended the connection.
+        async def read() -> None:
+            found.append(await self._database.call(store.load, alias))
 
-        The slot, which a change of the interval has moved.
-        """
-        loop = asyncio.get_running_loop()
-        interval = self._interval
-        while not watch.collect:
-            if self._interval != interval:
-                slot, interval = slot - interval + self._interval, self._interval
-            if lost.is_set():
-                slot = min(slot, max(loop.time(), watch.heed_loss_from))
-            wait = slot - loop.time()
-            if wait <= 0:
-                break
-            watch.wake.clear()
-            await _any_of([watch.wake] if lost.is_set() else [watch.wake, lost], wait)
-        if lost.is_set():
-            watch.heed_loss_from = loop.time() + _HEED_A_LOSS_EVERY
-        return slot
+        while not await self._step(f"read what is known of {alias}", read):
+            await asyncio.sleep(1)
+        return found[0]
 
-    async def _sample(
-        self, watch: _Watch, sampler: Sampler, previous: Snapshot | None, earlier: DatabaseMetrics | None
-    ) -> tuple[DatabaseMetrics, Snapshot | None]:
-        alias = watch.target.alias
-        now = datetime.now(UTC)
-        started = monotonic()
-        snapshot: Snapshot | None = None
-        try:
-            limit = min(_MOST_FOR_ONE_SAMPLE, 0.9 * self._interval)
-            snapshot = await sampler.snapshot(now, started, limit=limit)
-            metrics = rates.metrics(snapshot, previous, earlier)
-        except ServerError as error:
-            metrics = rates.down(alias, now, error, earlier, (monotonic() - started) * 1000)
-        except Exception as error:
-            # A fault of ours while reading one target must not stop its samples, nor any other's.
-            logger.exception("%s: the sample failed", alias)
-            metrics = replace(
-                DatabaseMetrics(database=alias, timestamp=now, up=None),
-                error=f"the monitor failed while sampling ({type(error).__name__}); its log has the details",
-            )
-        health = assess(metrics, self._thresholds.of(alias), now, stale_after(self._interval))
-        return replace(metrics, health_score=health.score, status=health.status), snapshot
+    def keep(self, result: store.Result, snapshot: Snapshot | None) -> None:
+        """Queues a sample; one that changes an alert is written at once."""
+        self._store.put(result, snapshot)
+        if result.evaluated is not None and result.evaluated.step.transitions:
+            self._news.set()
+
+    # ending
 
     async def _end_watches(self, aliases: list[str]) -> None:
         tasks = [watch.task for alias in aliases if (watch := self._watches.pop(alias, None)) and watch.task]
@@ -412,35 +299,3 @@ class MonitorLoop:
                 len(self._store),
                 error or "no answer from the database",
             )
-
-
-async def _any_of(events: list[asyncio.Event], seconds: float) -> None:
-    """Returns when one of `events` is set or `seconds` have passed."""
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waiting:
-            one.cancel()
-
-
-def _states(stored: Mapping[str, Any]) -> Mapping[str, RuleState]:
-    """What the engine remembers of one target; what another version of dbvigil wrote and this one cannot read starts afresh."""
-    try:
-        return {name: RuleState.from_dict(state) for name, state in stored.items()}
-    except (KeyError, TypeError, ValueError) as error:
-        logger.warning("what the alert engine remembers cannot be read, it starts afresh: %s", error)
-        return {}
-
-
-def _stored(states: Mapping[str, RuleState]) -> dict[str, Any]:
-    return {name: state.to_dict() for name, state in states.items()}
-
-
-def _log_change(before: DatabaseMetrics | None, after: DatabaseMetrics) -> None:
-    if after.up is not True and (before is None or before.up is not after.up or before.error != after.error):
-        logger.warning(
-            "%s is %s: %s", after.database, "down" if after.up is False else "unknown", after.error
-        )
-    elif after.up and before is not None and before.up is not True:
-        logger.info("%s is up again", after.database)

@@ -297,6 +297,17 @@ class DatabaseMonitor:
         logger.info("threshold of %s set to %s/%s by %s", metric, warning, critical, by or "this process")
         return result
 
+    def reset_threshold(self, metric: str, database: str | None = None, by: str = "") -> dict[str, Any]:
+        """Forgets the levels that were set for one metric, for every database or one: those of the settings hold again.
+
+        Raises `UnknownMetric`, `UnknownDatabase`, or `UnknownThreshold` where none were set.
+        """
+        if database is not None:
+            self.require(database)
+        result = thresholds.reset(conf.load().thresholds, metric, database, by)
+        logger.info("threshold of %s reset by %s", metric, by or "this process")
+        return result
+
     def get_configuration(self) -> dict[str, Any]:
         """The body of GET config/: settings and thresholds, each with where it comes from; secrets masked."""
         configuration = conf.load()
@@ -307,7 +318,7 @@ class DatabaseMonitor:
         return {
             "settings": shown,
             "thresholds": Thresholds(configuration.thresholds).rows(),
-            "channels": get_database_alerting().shown_channels(),
+            "channels": get_database_alerting().switchboard.shown(),
         }
 
     # within

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dbvigil.alerting.counts import OpenAlerts, count_open
 from dbvigil.analysis.health import assess, worst
 from dbvigil.conf import Configuration
 from dbvigil.models import MonitorProcess, TargetState
@@ -49,7 +50,7 @@ class MonitorState:
 class Overview:
     """Everything a reader needs at one moment.
 
-    Each database's newest figures with the verdict that holds now.
+    Each database's newest figures with the verdict that holds now, and how many alerts are open.
     """
 
     now: datetime
@@ -57,6 +58,7 @@ class Overview:
     metrics: Mapping[str, DatabaseMetrics]
     health: Mapping[str, Health]
     sampled_at: Mapping[str, datetime | None]
+    alerts: OpenAlerts
 
 
 def monitor_state(configuration: Configuration, now: datetime) -> MonitorState:
@@ -100,7 +102,7 @@ def overview(configuration: Configuration, now: datetime | None = None) -> Overv
         metrics[alias] = replace(figures, health_score=verdict.score, status=verdict.status)
         health[alias] = verdict
     sampled_at = {alias: rows.get(alias, _NEVER)[0] for alias in metrics}
-    return Overview(now, monitor, metrics, health, sampled_at)
+    return Overview(now, monitor, metrics, health, sampled_at, count_open())
 
 
 def aliases(configuration: Configuration, rows: Mapping[str, object]) -> list[str]:
@@ -121,6 +123,7 @@ def summary(state: Overview) -> dict[str, Any]:
             **state.monitor.to_dict(),
             "last_cycle": iso_utc(max(sampled)) if sampled else None,
         },
+        "alerts": state.alerts.to_dict(),
     }
 
 
@@ -146,4 +149,5 @@ def _database(state: Overview, alias: str, verdict: Health) -> dict[str, Any]:
         "reasons": [reason.to_dict() for reason in verdict.reasons],
         "last_sample": sampled_at and iso_utc(sampled_at),
         "age_seconds": sampled_at and round(max(0.0, (state.now - sampled_at).total_seconds()), 3),
+        "alerts": state.alerts.databases.get(alias, 0),
     }

@@ -10,10 +10,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from dbvigil.alert import Alert
-from dbvigil.alerting import links
-from dbvigil.alerting.links import ExpiredLink
+from dbvigil.alerting.links import ExpiredLink, UsedLink
 from dbvigil.alerting.service import get_database_alerting
-from dbvigil.errors import AlertError
+from dbvigil.errors import AlertError, UnknownAlert
 from dbvigil.pages.base import message, one_line, page, sentence, some_lines
 from dbvigil.pages.facts import facts
 
@@ -26,9 +25,15 @@ _BY_LINK = "{} (by link)"
 def acknowledge_page(request: HttpRequest, token: str) -> HttpResponse:
     """GET shows what the link is about, POST takes the alert up (`name` unless signed in, `note`)."""
     try:
-        signed = links.read(token)
+        alert = get_database_alerting().get_alert_by_link(token)
     except ExpiredLink as error:
         return _gone(request, error)
+    except UsedLink as error:
+        by = f" by {error.by}" if error.by else ""
+        text = f"A link works once, and the alert has been taken up{by} meanwhile."
+        return message(request, 410, "This link was used", text)
+    except UnknownAlert as error:
+        return message(request, 404, "No such alert", sentence(error.detail))
     except AlertError:
         return message(
             request,
@@ -36,15 +41,8 @@ def acknowledge_page(request: HttpRequest, token: str) -> HttpResponse:
             "This link leads nowhere",
             "It was not made here, or a part of it got lost on the way.",
         )
-    alert = get_database_alerting().get_alert(signed.alert)
-    if alert is None:
-        return message(request, 404, "No such alert", f"There is no alert {signed.alert}.")
     if request.method == "POST":
         return _acknowledge(request, token, alert)
-    if alert.resolved_at is None and alert.acknowledgements != signed.generation:
-        by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
-        text = f"A link works once, and the alert has been taken up{by} meanwhile."
-        return message(request, 410, "This link was used", text)
     if alert.resolved_at is not None:
         over = f"{alert.metric} on {alert.database} is over: nothing is left to be taken up."
         return message(request, 410, "It is over", over)

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template import Context, Engine
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 
 # An engine of our own: the host project's may load no app templates, or be another language.
 _ENGINE = Engine(dirs=[str(Path(__file__).parents[1] / "templates" / "dbvigil" / "pages")])
@@ -33,7 +34,13 @@ def page(
 ) -> HttpResponse:
     """One page; `form`: it has one, which needs its token."""
     style = static("dbvigil/pages.css")
-    context = {**values, "style": style, "csrf_token": get_token(request) if form else ""}
+    context = {
+        **values,
+        "style": style,
+        "csrf_token": get_token(request) if form else "",
+        "signed_in": request.user.get_username() if request.user.is_authenticated else "",
+        "account": _account(),
+    }
     content = _ENGINE.get_template(template).render(Context(context))
     answer = HttpResponse(content, status=status, content_type="text/html; charset=utf-8", headers=_HEADERS)
     answer["Content-Security-Policy"] = (
@@ -69,6 +76,14 @@ def _visible(text: str, kept: tuple[str, ...]) -> str:
         for character in text
         if character in kept or character.isspace() or unicodedata.category(character)[0] != "C"
     )
+
+
+def _account() -> str:
+    """Where whoever is signed in signs out: a page of the stand-alone service. A host project has its own, which we do not know."""
+    try:
+        return reverse("dbvigil-sign-in")
+    except NoReverseMatch:
+        return ""
 
 
 def _origin(address: str) -> str:

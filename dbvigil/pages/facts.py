@@ -34,6 +34,12 @@ class Evidence:
     rows: tuple[tuple[str, ...], ...] = ()
     text: str = ""
 
+    @property
+    def cells(self) -> list[list[tuple[str, str]]]:
+        """The rows with each cell's heading, which a narrow page shows beside it; empty where the table has none."""
+        head = self.head or ("",) * max((len(row) for row in self.rows), default=0)
+        return [list(zip(head, row, strict=False)) for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Happened:

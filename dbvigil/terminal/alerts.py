@@ -30,19 +30,17 @@ def reading(metric: str, value: object) -> str:
     return "n/a" if value is None else clean(str(value))
 
 
-def summary(alerts: Sequence[Alert]) -> str:
+def summary(active: int, critical: int) -> str:
     """How many are active, in a few words: "2 active alerts, 1 of them critical"."""
-    if not alerts:
+    if not active:
         return _NONE
-    critical = sum(alert.severity == "critical" for alert in alerts)
-    words = f"{len(alerts)} active alert" + "s" * (len(alerts) > 1)
-    return words + (f", {critical} of them critical" if critical and len(alerts) > 1 else "")
+    words = f"{active} active alert" + "s" * (active > 1)
+    return words + (f", {critical} of them critical" if critical and active > 1 else "")
 
 
-def summary_style(alerts: Sequence[Alert]) -> str:
+def summary_style(active: int, critical: int) -> str:
     """The style of the gravest."""
-    grave = {alert.severity for alert in alerts}
-    return _STYLES["critical" if "critical" in grave else "warning"] if grave else "green"
+    return _STYLES["critical" if critical else "warning"] if active else "green"
 
 
 def sent(notifications: Sequence[Notification]) -> str:
@@ -75,7 +73,8 @@ def drawn(
     alerts: Sequence[Alert], past: Sequence[Alert] | None, now: datetime, glyphs: Glyphs
 ) -> RenderableType:
     """For a terminal: a block an alert; with `past` also the history."""
-    parts: list[RenderableType] = [Text(summary(alerts).capitalize(), summary_style(alerts))]
+    counts = len(alerts), sum(alert.severity == "critical" for alert in alerts)
+    parts: list[RenderableType] = [Text(summary(*counts).capitalize(), summary_style(*counts))]
     for alert in alerts:
         parts += [Text(""), *_block(alert, now, glyphs)]
     if past is not None:

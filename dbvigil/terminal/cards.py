@@ -79,7 +79,10 @@ def card(database: Database, width: int, glyphs: Glyphs) -> Panel:
 
 
 def _verdict(database: Database) -> str:
-    return database.status if database.score is None else f"{database.status} {database.score}"
+    said = database.status if database.score is None else f"{database.status} {database.score}"
+    if not database.alerts:
+        return said
+    return f"{said}, {database.alerts} alert" + "s" * (database.alerts > 1)
 
 
 def _about(database: Database, glyphs: Glyphs) -> Text:

@@ -31,7 +31,7 @@ _FLAVORS = {"mysql": "MySQL", "mariadb": "MariaDB", "percona": "Percona"}
 class Database:
     """One database: its verdict with reasons, its newest figures, and its trends (one cell a sample).
 
-    `troubled` names the metrics that cost it points.
+    `troubled` names the metrics that cost it points; `alerts` is how many of its alerts are open.
     """
 
     alias: str
@@ -42,6 +42,7 @@ class Database:
     age_seconds: float | None
     figures: DatabaseMetrics
     trends: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    alerts: int = 0
 
     @property
     def believed(self) -> bool:
@@ -99,7 +100,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All databases and the monitor at one moment; `now` carries the time zone that times are shown in."""
+    """All databases, the monitor and how many alerts are open at one moment; `now` carries the time zone that times are shown in."""
 
     now: datetime
     status: Status
@@ -107,6 +108,8 @@ class Overview:
     interval: float
     since: datetime | None
     databases: tuple[Database, ...]
+    alerts: int = 0
+    critical_alerts: int = 0
 
     @property
     def monitor(self) -> str:
@@ -150,7 +153,7 @@ def overview(
 
     A database that only one of the two knows (it was added between them) waits for the next look.
     """
-    monitor = health["monitor"]
+    monitor, alerts = health["monitor"], health["alerts"]
     databases = tuple(
         Database(
             alias=clean(alias),
@@ -161,6 +164,7 @@ def overview(
             age_seconds=entry["age_seconds"],
             figures=metrics[alias],
             trends=(trends or {}).get(alias, {}),
+            alerts=entry["alerts"],
         )
         for alias, entry in health["databases"].items()
         if alias in metrics
@@ -172,6 +176,8 @@ def overview(
         interval=monitor["interval_seconds"],
         since=datetime.fromisoformat(monitor["since"]) if monitor["since"] else None,
         databases=databases,
+        alerts=alerts["warning"] + alerts["critical"],
+        critical_alerts=alerts["critical"],
     )
 
 

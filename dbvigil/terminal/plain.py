@@ -10,7 +10,18 @@ from dbvigil.terminal.overview import Database, Overview
 from dbvigil.terminal.text import clock
 from dbvigil.types import iso_utc
 
-_HEAD = ("DATABASE", "STATUS", "SCORE", "SAMPLED", "CONNECTIONS", "QUERIES", "LAG", "UPTIME", "VERSION")
+_HEAD = (
+    "DATABASE",
+    "STATUS",
+    "SCORE",
+    "ALERTS",
+    "SAMPLED",
+    "CONNECTIONS",
+    "QUERIES",
+    "LAG",
+    "UPTIME",
+    "VERSION",
+)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -64,6 +75,7 @@ def _row(database: Database) -> tuple[str, ...]:
         database.alias,
         database.status,
         database.score_text,
+        str(database.alerts or ""),
         database.sampled,
         database.connections.replace(" / ", "/"),
         database.text("queries_rate"),

@@ -16,6 +16,7 @@ from dbvigil.terminal.text import Glyphs, bar, sparkline
 _GAP = 2
 _LONGEST_ALIAS = 24
 _LONGEST_TREND = 40
+_TREND = 8
 
 
 def sign(database: Database, glyphs: Glyphs) -> Text:
@@ -64,13 +65,16 @@ _COLUMNS: tuple[_Column, ...] = (
     _Column("status", 8, 4, lambda database, width, glyphs: Text(database.status, STYLES[database.status])),
     _Column("score", 5, 1, lambda database, width, glyphs: Text(database.score_text), "right"),
     _Column(
+        "alerts", 6, 5, lambda database, width, glyphs: Text(str(database.alerts or ""), "bold"), "right"
+    ),
+    _Column(
         "connections",
         11,
-        5,
+        6,
         lambda database, width, glyphs: styled(database, "connection_usage", database.connections),
         "right",
     ),
-    _Column("", 10, 9, lambda database, width, glyphs: gauge(database, "connection_usage", width, glyphs)),
+    _Column("", 10, 10, lambda database, width, glyphs: gauge(database, "connection_usage", width, glyphs)),
     _Column(
         "queries",
         8,
@@ -78,29 +82,29 @@ _COLUMNS: tuple[_Column, ...] = (
         lambda database, width, glyphs: styled(database, "queries_rate", database.text("queries_rate")),
         "right",
     ),
-    _Column("", 8, 7, lambda database, width, glyphs: trend(database, "queries_rate", width, glyphs)),
+    _Column("", 8, _TREND, lambda database, width, glyphs: trend(database, "queries_rate", width, glyphs)),
     _Column(
         "lag",
         8,
-        6,
+        7,
         lambda database, width, glyphs: styled(database, "replication_lag", database.lag),
         "right",
     ),
     _Column(
         "query time",
         10,
-        8,
+        9,
         lambda database, width, glyphs: styled(database, "query_time", database.text("query_time")),
         "right",
     ),
     _Column(
         "uptime",
         7,
-        11,
+        12,
         lambda database, width, glyphs: styled(database, "", database.text("uptime")),
         "right",
     ),
-    _Column("version", 16, 10, lambda database, width, glyphs: styled(database, "", database.version)),
+    _Column("version", 16, 11, lambda database, width, glyphs: styled(database, "", database.version)),
     _Column("age", 6, 3, lambda database, width, glyphs: Text(database.age, "dim"), "right"),
 )
 
@@ -108,13 +112,17 @@ _COLUMNS: tuple[_Column, ...] = (
 def columns(databases: Sequence[Database], room: int) -> list[tuple[_Column, int]]:
     """The columns that fit into `room`, the least needed left out first, each with its width."""
     longest = max((len(database.alias) for database in databases), default=0)
-    replicas = any(database.replicates for database in databases)
+    idle = set()
+    if not any(database.replicates for database in databases):
+        idle.add("lag")
+    if not any(database.alerts for database in databases):
+        idle.add("alerts")
     widths = {
         column: max(column.width, 2 + min(longest, _LONGEST_ALIAS))
         if column.title == "database"
         else column.width
         for column in _COLUMNS
-        if column.title != "lag" or replicas
+        if column.title not in idle
     }
     chosen: set[_Column] = set()
     left = room
@@ -125,7 +133,7 @@ def columns(databases: Sequence[Database], room: int) -> list[tuple[_Column, int
     found = [(column, widths[column]) for column in widths if column in chosen]
     # What is left over goes to the sparkline.
     return [
-        (column, min(width + max(0, left), _LONGEST_TREND) if column.rank == 7 else width)
+        (column, min(width + max(0, left), _LONGEST_TREND) if column.rank == _TREND else width)
         for column, width in found
     ]
 

@@ -17,7 +17,8 @@ import pytest
 from pytest_django import Settings
 from standardwebhooks import Webhook as Verifier
 
-from dbvigil.channels import transport
+from dbvigil.alerting.outbox import LEASE_SECONDS
+from dbvigil.channels import email, transport
 from dbvigil.channels.addresses import Reach
 from dbvigil.channels.apprise import Apprise
 from dbvigil.channels.base import Channel, Notice, NoticeType, Outcome
@@ -453,6 +454,45 @@ def test_a_mail_server_that_says_nothing(settings: Settings) -> None:
         found = Email(("ada@shop.example", "bob@shop.example"), step_seconds=0.5).send(notice())
         assert time.monotonic() - started < 2
     assert found == Outcome(False, "the mail server did not answer in time")
+
+
+@pytest.mark.parametrize("behaviour", ["smtp drip", "smtp lines", "smtp drip at the end"])
+def test_a_mail_server_that_never_comes_to_an_end(settings: Settings, behaviour: str) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with RawSink(behaviour) as raw:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", raw.port
+        started = time.monotonic()
+        found = Email(("ada@shop.example", "bob@shop.example"), step_seconds=1, total_seconds=1).send(
+            notice()
+        )
+        # By a limit for each piece that comes it would be minutes.
+        assert time.monotonic() - started < 10
+        assert raw.connections == 1
+    assert found == Outcome(False, "the mail server did not answer in time")
+
+
+@pytest.mark.parametrize("starttls", [False, True], ids=["tls", "starttls"])
+def test_mail_goes_encrypted_to_the_host_that_the_certificate_names(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starttls: bool
+) -> None:
+    serving, authority = certificate_of("localhost", tmp_path)
+    trusting = ssl.create_default_context(cafile=authority)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = starttls, not starttls
+    with SmtpSink(starttls_context=serving) if starttls else SmtpSink(ssl_context=serving) as sink:
+        # Django's backend asks for the system's trust, and has no setting for another.
+        monkeypatch.setattr(ssl, "create_default_context", lambda *_, **__: trusting)
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "localhost", sink.port
+        channel = Email(("ada@shop.example",))
+        assert channel.send(notice()) == Outcome(True, "taken by the mail server for 1 recipient")
+        assert len(sink.messages("ada@shop.example")) == 1
+        settings.EMAIL_HOST = "127.0.0.1"
+        assert not channel.send(notice()).ok
+        assert len(sink.received) == 1
+
+
+def test_no_attempt_outlasts_the_lease_on_its_message() -> None:
+    assert max(transport.TOTAL_SECONDS, email.TOTAL_SECONDS) <= LEASE_SECONDS - 5
 
 
 def test_a_header_cannot_be_smuggled_in(smtp: SmtpSink) -> None:

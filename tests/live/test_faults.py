@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sqlite3
@@ -20,6 +19,7 @@ import pymysql
 import pytest
 
 from dbvigil.sandbox import Certificates, PrivateServer
+from tests.support.disks import fill
 from tests.support.servers import (
     MONITORING_PASSWORD,
     MONITORING_USER,
@@ -224,19 +224,6 @@ def test_samples_wait_out_a_locked_service_database(watched: Service) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few MiB that can be filled and made read-only."""
-    if os.geteuid() != 0:
-        reason = "mounting a small file system needs root"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@pytest.fixture
 def on_small_disk(watched: Service, small_disk: Path) -> Service:
     """The watched service with its home on the small disk."""
     shutil.copytree(watched.home, small_disk / "home")
@@ -248,10 +235,7 @@ def test_samples_wait_out_a_full_disk(on_small_disk: Service, small_disk: Path) 
     service = on_small_disk
     service.start_monitor("--interval", "1")
     wait_up(service, "well", True)
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-        while True:
-            file.write(bytes(4096))
+    filler = fill(small_disk)
     service.wait_for(
         lambda: "the service's own database fails" in service.log(), 60, "the full disk was not noticed"
     )

@@ -126,7 +126,7 @@ def test_one_app_one_include_and_migrate(tmp_path: Path, more: str) -> None:
         assert get(f"{api}health/", None)[0] == 401
         status, text = get(f"{api}health/", token)
         assert status == 200, text
-        assert set(json.loads(text)) == {"status", "score", "timestamp", "databases", "monitor"}
+        assert set(json.loads(text)) == {"status", "score", "timestamp", "databases", "monitor", "alerts"}
         document = json.loads(get(f"{api}schema/", token)[1])
         assert document["openapi"] == "3.1.0"
         assert document["info"]["title"] == "dbvigil"

@@ -46,21 +46,27 @@ def aimed(document: Any) -> Any:
     for body, key in (("AcknowledgeBodyRequest", "alert_id"), ("SuppressEndBodyRequest", "suppression_id")):
         number = document["components"]["schemas"][body]["properties"][key]
         document["components"]["schemas"][body]["properties"][key] = {"anyOf": [{"enum": [1, 2]}, number]}
-    database = document["components"]["schemas"]["SuppressBodyRequest"]["properties"]
-    database["database"] = {"anyOf": [{"const": "shop"}, database["database"]]}
+    usual = {"database": "shop", "schedule": "0 3 * * 0", "time_zone": "Europe/Berlin"}
+    for body in ("SuppressBodyRequest", "WindowBodyRequest", "WindowChangeBodyRequest"):
+        properties = document["components"]["schemas"][body]["properties"]
+        for key in usual.keys() & properties.keys():
+            properties[key] = {"anyOf": [{"const": usual[key]}, properties[key]]}
     for methods in document["paths"].values():
         for declared in methods.values():
             for parameter in declared.get("parameters", ()):
                 if parameter["name"] == "database":
                     parameter["schema"] = {"anyOf": [{"const": "shop"}, {"type": "string"}]}
+                if parameter["name"] == "window_id":
+                    parameter["schema"] = {"anyOf": [{"enum": [1, 2]}, parameter["schema"]]}
     return document
 
 
 # Each group has a token of its own, so that none runs into the limit on changes before it has said much.
 GROUPS = (
-    ("--exclude-path-regex", "(threshold|control|acknowledge|suppress|end|test-channels)/$"),
+    ("--exclude-path-regex", "(threshold|control|acknowledge|suppress|end|test-channels)/$|windows/"),
     ("--include-path-regex", "(acknowledge|test-channels)/$"),
     ("--include-path-regex", "suppress/(end/)?$"),
+    ("--include-path-regex", "windows/"),
     ("--include-path-regex", "threshold/$"),
     ("--include-path-regex", "control/$"),
 )

@@ -12,7 +12,7 @@ from django.db import transaction
 from dbvigil.alert import Alert, Severity
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.record import Evaluated, record
-from dbvigil.alerts.engine import Active, Step, Transition
+from dbvigil.alerts.states import Active, Step, Transition
 from dbvigil.channels.base import Notice, Outcome
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

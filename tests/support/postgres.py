@@ -1,6 +1,7 @@
-"""Fixture: a private PostgreSQL, for the tests that prove the service's own data on it.
+"""Fixtures: a private PostgreSQL, for the tests that prove the service's own data on it.
 
-    def test_it(postgresql): ...      # settings for django.db.connections; the database is new and empty
+    def test_it(postgresql): ...               # settings for django.db.connections; the database is new and empty
+    def test_that(private_postgresql): ...     # one to stop and start: .url, .stop(), .start()
 
 The cluster has its own data folder and socket and listens on no network address. PostgreSQL refuses to run as
 root: there it runs as the account that Debian's package makes for it.
@@ -14,8 +15,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -36,8 +39,7 @@ class Cluster:
         self._run(
             "initdb", "--pgdata", str(self._data), "--username", _ACCOUNT, "--auth", "trust", "--no-sync"
         )
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c port={self.port} -c fsync=off"
-        self._control("start", "--wait", "--log", str(folder / "log"), "--options", options)
+        self.start()
 
     def settings(self) -> dict[str, Any]:
         """What Django needs to reach its database `postgres`."""
@@ -48,6 +50,18 @@ class Cluster:
             "HOST": str(self.folder),
             "PORT": str(self.port),
         }
+
+    @property
+    def url(self) -> str:
+        """The same as a DATABASE_URL."""
+        return f"postgresql://{_ACCOUNT}@{quote(str(self.folder), safe='')}:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Starts it, for the first time or after `stop`."""
+        options = (
+            f"-c listen_addresses= -c unix_socket_directories={self.folder} -c port={self.port} -c fsync=off"
+        )
+        self._control("start", "--wait", "--log", str(self.folder / "log"), "--options", options)
 
     def stop(self) -> None:
         """Ends the cluster at once."""
@@ -91,9 +105,9 @@ def _binaries() -> Path | None:
     return Path(other).resolve().parent if other else None
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[dict[str, Any]]:
-    """Django's settings for a private PostgreSQL; where it is not installed a skip, in CI a failure."""
+@contextmanager
+def _private() -> Iterator[Cluster]:
+    """A cluster of one's own; where PostgreSQL is not installed a skip, in CI a failure."""
     binaries = _binaries()
     if binaries is None:
         missing = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
@@ -104,6 +118,20 @@ def postgresql() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="dbvigil-pg-") as folder:
         cluster = Cluster(binaries, Path(folder))
         try:
-            yield cluster.settings()
+            yield cluster
         finally:
             cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[dict[str, Any]]:
+    """Django's settings for the PostgreSQL that a whole run shares."""
+    with _private() as cluster:
+        yield cluster.settings()
+
+
+@pytest.fixture
+def private_postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL that one test may stop and start; it runs when the test ends."""
+    with _private() as cluster:
+        yield cluster

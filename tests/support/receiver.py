@@ -17,11 +17,15 @@ import pytest
 
 
 class Receiver:
-    """An HTTP receiver that notes every message in the order it answered, and may do something at a step of one."""
+    """An HTTP receiver that notes every message in the order it answered, and may do something at a step of one.
+
+    `beats` counts the heartbeats that came to /beat.
+    """
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.requests = 0
+        self.beats = 0
         self.before_answer: Callable[[int], None] | None = None
         self.after_answer: Callable[[int], None] | None = None
         self._lock = threading.Lock()
@@ -31,6 +35,12 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                if self.path == "/beat":
+                    with receiver._lock:
+                        receiver.beats += 1
+                    self.send_response(204)
+                    self.end_headers()
+                    return
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 with receiver._lock:
                     receiver.requests += 1

@@ -152,11 +152,32 @@ class RawSink:
                 client.recv(65536)
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
                 self._drip(client, b"o" * 100_000)
+            case "smtp drip":
+                # Each byte is one more than a limit for each `recv` would wait for.
+                self._drip(client, b"220-" + b"x" * 10_000)
+            case "smtp lines":
+                while not self._ended.wait(0.05):
+                    client.sendall(b"220-one more line\r\n")
+            case "smtp drip at the end":
+                self._take_mail(client)
+                self._drip(client, b"250-" + b"x" * 10_000)
             case "endless body":
                 client.recv(65536)
                 client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
                 while not self._ended.is_set():
                     client.sendall(b"1000\r\n" + b"y" * 4096 + b"\r\n")
+
+    def _take_mail(self, client: socket.socket) -> None:
+        """Speaks SMTP until the end of a message, and leaves that unanswered."""
+        client.sendall(b"220 slow.example\r\n")
+        with client.makefile("rb") as lines:
+            for line in lines:
+                if line.upper().startswith(b"DATA"):
+                    client.sendall(b"354 go on\r\n")
+                    while lines.readline() != b".\r\n":
+                        pass
+                    return
+                client.sendall(b"250 fine\r\n")
 
     def _drip(self, client: socket.socket, data: bytes) -> None:
         for place in range(len(data)):
@@ -177,9 +198,17 @@ class SmtpSink:
     data_code: int = 250
     drops: int = 0
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    ssl_context: ssl.SSLContext | None = None
+    starttls_context: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
-        self._controller = Controller(self, hostname="127.0.0.1", port=_free_port())
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=_free_port(),
+            ssl_context=self.ssl_context,
+            tls_context=self.starttls_context,
+        )
         self._controller.start()
         return self
 

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from dbvigil.admin.quiet import WindowForm
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.models import AuditEvent, ChannelState, Delivery, Episode, MaintenanceWindow, Suppression
 from tests.support.api import seed
@@ -23,6 +24,7 @@ WINDOW = {
     "schedule": "0 3 * * 0",
     "time_zone": "Europe/Berlin",
     "minutes": "90",
+    "reason": "",
     "active": "on",
 }
 
@@ -80,6 +82,41 @@ def test_a_window_is_made_changed_and_removed(client_of: Callable[[str], Client]
     assert MaintenanceWindow.objects.get().minutes == 30
     assert client.post(f"{page}/delete/", {"post": "yes"}).status_code == 302
     assert not MaintenanceWindow.objects.exists()
+    told = AuditEvent.objects.order_by("id").values_list("event", "actor")
+    assert list(told) == [("window_added", "root"), ("window_changed", "root"), ("window_removed", "root")]
+    assert get_database_alerting().verify_audit().faults == []
+
+
+def test_selected_windows_are_removed_on_record(client_of: Callable[[str], Client]) -> None:
+    client = client_of("superuser")
+    for name in ("a", "b"):
+        client.post(f"{ADMIN}/maintenancewindow/add/", WINDOW | {"name": name})
+    rows = list(MaintenanceWindow.objects.values_list("pk", flat=True))
+    action = {"action": "delete_selected", "_selected_action": rows, "post": "yes"}
+    assert client.post(f"{ADMIN}/maintenancewindow/", action).status_code == 302
+    assert not MaintenanceWindow.objects.exists()
+    assert AuditEvent.objects.filter(event="window_removed").count() == 2
+
+
+def test_a_window_that_somebody_removed_meanwhile(
+    client_of: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of("superuser")
+    client.post(f"{ADMIN}/maintenancewindow/add/", WINDOW)
+    number = MaintenanceWindow.objects.get().pk
+    page = f"{ADMIN}/maintenancewindow/{number}/change/"
+    check = WindowForm.clean
+
+    def clean(form: WindowForm) -> dict[str, Any]:
+        checked = check(form)
+        MaintenanceWindow.objects.all().delete()
+        return checked
+
+    monkeypatch.setattr(WindowForm, "clean", clean)
+    answer = client.post(page, WINDOW | {"minutes": "30"})
+    assert (answer.status_code, answer["Location"]) == (302, page)
+    told = [str(message) for message in client.get(page).context["messages"]]
+    assert told[1:] == [f"there is no maintenance window {number}"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +128,9 @@ def test_a_window_is_made_changed_and_removed(client_of: Callable[[str], Client]
         ({"time_zone": "../../etc/passwd"}, "time_zone"),
         ({"minutes": "0"}, "minutes"),
         ({"minutes": "10081"}, "minutes"),
+        ({"minutes": "soon"}, "minutes"),
+        ({"reason": "x" * 2001}, "reason"),
+        ({"schedule": "0 0 30 2 *"}, "schedule"),
         ({"database": "shpo"}, "database"),
         ({"metric": "nope"}, "metric"),
         ({"name": ""}, "name"),
@@ -143,5 +183,5 @@ def test_a_suppression_has_an_end(client_of: Callable[[str], Client], minutes: s
 def test_nothing_of_alerting_can_be_changed_anywhere_else() -> None:
     shown = {model.__name__ for model in admin.site._registry if model._meta.app_label == "dbvigil"}
     assert shown == {
-        "Episode", "AuditEvent", "Delivery", "ChannelState", "StoredThreshold", "MaintenanceWindow", "Suppression"
+        "Episode", "AuditEvent", "Delivery", "ChannelState", "StoredThreshold", "MaintenanceWindow", "Suppression", "AlertChannel",
     }  # fmt: skip

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from dbvigil.alerts.engine import RuleState, Transition, step
-from dbvigil.alerts.rules import SHIPPED, Rule, for_database
+from dbvigil.alerts.engine import step
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.shipped import SHIPPED
+from dbvigil.alerts.states import RuleState, Transition
 from dbvigil.types import DatabaseMetrics, Failure, Threshold
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -13,8 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.stateful import rule as action
 
 from dbvigil.alert import Severity
-from dbvigil.alerts.engine import RuleState, Transition, step
-from dbvigil.alerts.rules import SHIPPED, Rule, for_database
+from dbvigil.alerts.engine import step
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.shipped import SHIPPED
+from dbvigil.alerts.states import RuleState, Transition
 from dbvigil.types import DatabaseMetrics, Failure, Threshold
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -12,8 +12,11 @@ import pytest
 
 from dbvigil.alert import Severity
 from dbvigil.alerts import messages
-from dbvigil.alerts.engine import RuleState, step
-from dbvigil.alerts.rules import SHIPPED, Rule, for_database
+from dbvigil.alerts.engine import step
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.shipped import SHIPPED
+from dbvigil.alerts.states import RuleState
 from dbvigil.catalogue import BY_NAME
 from dbvigil.conf import load
 from dbvigil.types import DatabaseMetrics, Failure, Json, Threshold
@@ -21,7 +24,7 @@ from dbvigil.types import DatabaseMetrics, Failure, Json, Threshold
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 BY_ID = {rule.id: rule for rule in SHIPPED}
-WITH_LEVELS = {rule.id: rule for rule in for_database(load().thresholds)}
+WITH_LEVELS = {rule.id: rule for rule in for_database(load().thresholds.everywhere)}
 SECTIONS = ["What it means", "How to see it", "First", "For good", "When to change the level"]
 
 

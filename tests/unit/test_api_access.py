@@ -25,7 +25,9 @@ def addresses(entries: list[Any], prefix: str = "/core/") -> Iterator[str]:
         if str(entry.pattern) == "monitoring/":
             # Pages answer people; tests/unit/test_pages.py has who may see them.
             continue
-        path = prefix + str(entry.pattern).replace("<str:database>", "shop")
+        path = prefix + str(entry.pattern).replace("<str:database>", "shop").replace(
+            "<int:window_id>", "1"
+        ).replace("<str:channel>", "ops")
         if isinstance(entry, URLResolver):
             yield from addresses(entry.url_patterns, path)
         else:
@@ -38,7 +40,10 @@ ALL = [*addresses(urls.urlpatterns), "/metrics", f"{BASE}no/such/thing", f"{BASE
 
 def test_the_walk_sees_the_contract() -> None:
     names = ["metrics/", "metrics/shop/history/", "health/", "dashboard/", "config/", "config/threshold/"]
-    names += [f"alerts/{name}" for name in ("", "history/", "acknowledge/", "suppress/", "test-channels/")]
+    names += [
+        f"alerts/{name}"
+        for name in ("", "history/", "acknowledge/", "suppress/", "windows/1/", "test-channels/")
+    ]
     assert {BASE + name for name in [*names, "control/", "schema/", "docs/"]} < set(ALL)
 
 
@@ -66,9 +71,14 @@ MATRIX = {
     "alerts/suppress/": {"POST": ("staff", 400)},
     "alerts/suppress/end/": {"POST": ("staff", 400)},
     "alerts/suppressions/": {"GET": ("reader", 200)},
+    "alerts/windows/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
+    "alerts/windows/1/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
+    "alerts/channels/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
+    "alerts/channels/ops/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
+    "alerts/preview/": {"POST": ("superuser", 400)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
     "config/": {"GET": ("reader", 200)},
-    "config/threshold/": {"POST": ("superuser", 400)},
+    "config/threshold/": {"POST": ("superuser", 400), "DELETE": ("superuser", 400)},
     "control/": {"POST": ("superuser", 400)},
     "schema/": {"GET": ("reader", 200)},
     "docs/": {"GET": ("reader", 200)},
@@ -171,4 +181,4 @@ def test_a_browser_that_is_not_signed_in_is_shown_the_way(db: None) -> None:
     answer = Client().get(f"{BASE}docs/", headers={"accept": "text/html"})
     assert answer.status_code == 401
     assert answer["Content-Type"] == "text/html; charset=utf-8"
-    assert f'href="/admin/login/?next={BASE}docs/"' in answer.content.decode()
+    assert f'href="/sign-in/?next={BASE}docs/"' in answer.content.decode()

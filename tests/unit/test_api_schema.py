@@ -54,9 +54,19 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("POST", "alerts/suppress/"),
         ("POST", "alerts/suppress/end/"),
         ("GET", "alerts/suppressions/"),
+        ("GET", "alerts/windows/"),
+        ("POST", "alerts/windows/"),
+        ("PATCH", "alerts/windows/{window_id}/"),
+        ("DELETE", "alerts/windows/{window_id}/"),
+        ("GET", "alerts/channels/"),
+        ("POST", "alerts/channels/"),
+        ("PATCH", "alerts/channels/{channel}/"),
+        ("DELETE", "alerts/channels/{channel}/"),
+        ("POST", "alerts/preview/"),
         ("POST", "alerts/test-channels/"),
         ("GET", "config/"),
         ("POST", "config/threshold/"),
+        ("DELETE", "config/threshold/"),
         ("POST", "control/"),
         ("GET", "schema/"),
     }
@@ -68,7 +78,7 @@ def test_every_operation_declares_its_problems_and_credentials(document: dict[st
     for (method, path), declared in operations(document).items():
         statuses = set(declared["responses"])
         assert {"200", "400", "401", "403", "406", "429", "503"} <= statuses, path
-        assert ("415" in statuses) == (method == "POST")
+        assert ("415" in statuses) == (method in ("POST", "PATCH"))
         assert not any(status.startswith("5") and status != "503" for status in statuses)
         for status, response in declared["responses"].items():
             assert list(response["content"]) == [
@@ -79,7 +89,7 @@ def test_every_operation_declares_its_problems_and_credentials(document: dict[st
 
 def test_bodies_refuse_unknown_keys_and_carry_examples(document: dict[str, Any]) -> None:
     for (method, _), declared in operations(document).items():
-        if method != "POST":
+        if method not in ("POST", "PATCH"):
             continue
         content = declared["requestBody"]["content"]["application/json"]
         schema = {**content["schema"], "components": document["components"]}
@@ -152,7 +162,7 @@ def test_the_page_shows_every_operation_and_runs_no_script(
 
 def test_the_reference_page_names_all_and_only_what_there_is(document: dict[str, Any]) -> None:
     text = PAGE.read_text()
-    described = set(re.findall(r"^\| (GET|POST) \| `([^`?]+)", text, re.MULTILINE))
+    described = set(re.findall(r"^\| (GET|POST|PATCH|DELETE) \| `([^`?]+)", text, re.MULTILINE))
     assert described == set(operations(document)) | {("GET", "docs/")}
     assert set(re.findall(r"`urn:dbvigil:problem:([a-z-]+)`", text)) == {kind.name for kind in KINDS}
     for declared in operations(document).values():

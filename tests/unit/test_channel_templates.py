@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from dbvigil.channels.base import Notice
+from dbvigil.channels.base import Notice, Outcome
 from dbvigil.channels.sample import sample_alert
 from dbvigil.channels.templates import (
     MOST_OUTPUT,
@@ -125,5 +125,10 @@ def test_a_part_that_does_not_exist() -> None:
 
 
 def test_a_template_that_fails_costs_no_alert(caplog: pytest.LogCaptureFixture) -> None:
-    assert words({"subject": "{{ nope }}"}, compose(SAMPLE), SAMPLE) == {}
+    message = compose(SAMPLE)
+    own = words({"subject": "{{ nope }}"}, message, SAMPLE)
+    assert (own.subject(message), own.parts) == (message.subject, {})
+    told = own.told(Outcome(True, "delivered"))
+    assert told.ok
+    assert "subject line 1: 'nope' is undefined" in told.detail
     assert "subject line 1: 'nope' is undefined" in caplog.text

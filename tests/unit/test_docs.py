@@ -16,6 +16,8 @@ from dbvigil.sandbox import MONITORING_GRANTS
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(?:#[^)\s]*)?\)")
+_TEST = re.compile(r"`(test_\w+)`")
+_DEFINED = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
 _SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT)_[A-Z_]+\b")
 
 
@@ -44,6 +46,15 @@ def test_every_setting_that_is_named_exists() -> None:
     known = {setting.name for setting in SETTINGS}
     named = {name for page in PAGES for name in _SETTING.findall(page.read_text())}
     assert named - known == set()
+
+
+def test_every_test_that_is_named_exists() -> None:
+    written = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in _DEFINED.findall(path.read_text())
+    }
+    named = {name for page in PAGES for name in _TEST.findall(page.read_text())}
+    assert len(named) > 10
+    assert named - written == set()
 
 
 def test_the_reference_pages_are_those_that_the_code_makes() -> None:

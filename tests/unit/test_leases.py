@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.db import OperationalError
 
 from dbvigil.models import MonitorProcess, TargetState
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
@@ -62,6 +63,46 @@ def test_a_silent_holder_is_replaced_after_a_lease_time_under_a_new_token() -> N
     assert second.round(SHOP, NOW) == {"shop": 2}
     # The first, continued after a long stop, finds out with its next round.
     assert first.round(SHOP, NOW) == {}
+
+
+def test_a_holder_is_not_replaced_for_the_time_that_the_database_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    first, second = leases("a", clock), leases("b", clock)
+    first.round(SHOP, NOW)
+    second.round(SHOP, NOW)
+    with monkeypatch.context() as away:
+        away.setattr(Leases, "_report", _fails)
+        clock.seconds += 10 * LEASE_SECONDS
+        with pytest.raises(OperationalError):
+            second.round(SHOP, NOW)
+    assert second.round(SHOP, NOW) == {}
+    assert first.round(SHOP, NOW) == {"shop": 1}
+
+
+def test_a_holder_is_not_replaced_for_the_time_that_the_database_was_locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    first, second = leases("a", clock), leases("b", clock)
+    first.round(SHOP, NOW)
+    second.round(SHOP, NOW)
+    report = Leases._report
+
+    def waits(self: Leases, now: datetime) -> None:
+        clock.seconds += 2 * LEASE_SECONDS
+        report(self, now)
+
+    with monkeypatch.context() as locked:
+        locked.setattr(Leases, "_report", waits)
+        assert second.round(SHOP, NOW) == {}
+    clock.seconds += LEASE_SECONDS
+    assert second.round(SHOP, NOW) == {"shop": 2}
+
+
+def _fails(self: Leases, now: datetime) -> None:
+    raise OperationalError("the database is away")
 
 
 def test_the_wall_clock_decides_nothing() -> None:

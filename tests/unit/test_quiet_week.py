@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dbvigil.alerts.engine import RuleState, Transition, step
+from dbvigil.alerts.engine import step
 from dbvigil.alerts.rules import for_database
+from dbvigil.alerts.states import RuleState, Transition
 from dbvigil.conf import load
 from dbvigil.types import DatabaseMetrics
 
@@ -76,7 +77,7 @@ def shop(alias: str, replica: bool, seed: int) -> Iterator[DatabaseMetrics]:
 
 def week(troubles: dict[str, Trouble]) -> list[tuple[str, Transition]]:
     """Every transition of both databases, with the alias."""
-    rules = for_database(load().thresholds)
+    rules = for_database(load().thresholds.everywhere)
     found = []
     for alias, replica in (("shop", False), ("shop-replica", True)):
         states: dict[str, RuleState] = {}

@@ -47,9 +47,11 @@ def figures(alias: str, **values: Any) -> DatabaseMetrics:
 
 
 def health(
-    statuses: Mapping[str, tuple[Status, Sequence[tuple[str, str]]]], running: bool = True
+    statuses: Mapping[str, tuple[Status, Sequence[tuple[str, str]]]],
+    running: bool = True,
+    alerts: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """A body of GET health/: by alias the status and its reasons (metric, message)."""
+    """A body of GET health/: by alias the status and its reasons (metric, message), and how many alerts it has, all critical."""
     scores: dict[Status, int | None] = {
         "healthy": 100,
         "warning": 85,
@@ -71,6 +73,7 @@ def health(
                 ],
                 "last_sample": "2026-01-31T09:04:57.000Z",
                 "age_seconds": 3.2,
+                "alerts": (alerts or {}).get(alias, 0),
             }
             for alias, (status, reasons) in statuses.items()
         },
@@ -80,6 +83,13 @@ def health(
             "since": "2026-01-31T07:02:00.000Z" if running else None,
             "last_cycle": "2026-01-31T09:04:57.000Z",
         },
+        "alerts": {
+            "firing": sum((alerts or {}).values()),
+            "acknowledged": 0,
+            "suppressed": 0,
+            "critical": sum((alerts or {}).values()),
+            "warning": 0,
+        },
     }
 
 
@@ -87,6 +97,7 @@ def view_of(
     statuses: Mapping[str, tuple[Status, Sequence[tuple[str, str]]]],
     shown: Mapping[str, DatabaseMetrics] | None = None,
     running: bool = True,
+    alerts: Mapping[str, int] | None = None,
 ) -> Overview:
     known = {alias: (shown or {}).get(alias) or figures(alias) for alias in statuses}
     trends = {
@@ -94,7 +105,7 @@ def view_of(
         for alias in statuses
         if known[alias].queries_rate is not None
     }
-    return overview(health(statuses, running), known, NOW, trends)
+    return overview(health(statuses, running, alerts), known, NOW, trends)
 
 
 SHOP = view_of(
@@ -272,6 +283,7 @@ def test_unknown_figures_are_na_and_never_zero() -> None:
         "bare",
         "unknown",
         "n/a",
+        "-",
         "3",
         "s",
         "ago",
@@ -380,6 +392,28 @@ def test_color_is_in_a_terminal_and_nowhere_else() -> None:
     assert "\x1b" not in "".join(plain.status(SHOP))
 
 
+# alerts
+
+
+def test_open_alerts_are_counted_where_there_are_any() -> None:
+    statuses: Mapping[str, tuple[Status, Sequence[tuple[str, str]]]] = {
+        "archive": ("healthy", []),
+        "shop": ("warning", []),
+        "web": ("critical", []),
+    }
+    calm, view = view_of(statuses), view_of(statuses, alerts={"shop": 1, "web": 12})
+    assert (view.alerts, view.critical_alerts) == (13, 13)
+    for width in (80, 200):
+        head, *table = drawn(rows.table(view.databases, width, UNICODE), width)
+        end = head.index("alerts") + len("alerts")
+        assert [line[end - 3 : end].strip() for line in table[:3]] == ["", "1", "12"]
+        assert "alerts" not in "\n".join(drawn(rows.table(calm.databases, width, UNICODE), width))
+    shown = "\n".join(drawn(cards.cards(view.databases, 120, UNICODE), 120))
+    assert "warning 85, 1 alert " in shown and "critical 40, 12 alerts " in shown and "healthy 100 " in shown
+    counted = [line.split()[3] for line in plain.status(view)[3:6]]
+    assert counted == ["-", "1", "12"]
+
+
 # plain text
 
 
@@ -390,6 +424,7 @@ def test_plain_status_is_aligned_text_that_greps() -> None:
         "DATABASE",
         "STATUS",
         "SCORE",
+        "ALERTS",
         "SAMPLED",
         "CONNECTIONS",
         "QUERIES",

@@ -9,7 +9,7 @@ from dbvigil.terminal import config as views
 
 
 def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
-    body = {**monitor.get_configuration(), "channels": get_database_alerting().shown_channels()}
+    body = {**monitor.get_configuration(), "channels": get_database_alerting().switchboard.shown()}
     if output.as_json:
         output.document(body)
     else:

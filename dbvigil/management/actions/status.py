@@ -9,7 +9,6 @@ from django.core.management.base import CommandError
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dbvigil.alerting.service import get_database_alerting
 from dbvigil.management.actions.base import Action, Options, Output
 from dbvigil.management.actions.watch import Reader, watch
 from dbvigil.monitoring import DatabaseMonitor
@@ -45,17 +44,17 @@ def show(monitor: DatabaseMonitor, output: Output) -> None:
         )
     )
 
-    active = get_database_alerting().get_active_alerts()
+    counts = view.alerts, view.critical_alerts
 
     def drawn() -> RenderableType:
         return Group(
             live.header(view, output.room, output.glyphs),
             rows.status(view.databases, output.room, output.glyphs),
             Text(""),
-            Text(alerts.summary(active).capitalize(), alerts.summary_style(active)),
+            Text(alerts.summary(*counts).capitalize(), alerts.summary_style(*counts)),
         )
 
-    output.show(drawn, lambda: [*plain.status(view), "", f"alerts: {alerts.summary(active)}"])
+    output.show(drawn, lambda: [*plain.status(view), "", f"alerts: {alerts.summary(*counts)}"])
 
 
 ACTION = Action("status", "show whether a monitor runs, and the health of every database", _run, _flags)

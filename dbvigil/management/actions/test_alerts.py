@@ -21,7 +21,7 @@ def _flags(parser: ArgumentParser) -> None:
 
 def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
     channel = options["channel"]
-    results = get_database_alerting().test_channels(None if channel is None else [channel])
+    results = get_database_alerting().switchboard.test(None if channel is None else [channel])
     if output.as_json:
         output.document({"results": results})
     elif not results:

@@ -1,0 +1,215 @@
+"""One target as its monitor watches it: sampled on its schedule over one connection, each sample judged as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from dbvigil.alerting.record import Evaluated
+from dbvigil.alerts import engine
+from dbvigil.alerts.restarts import unrestarted
+from dbvigil.alerts.rule import Rule
+from dbvigil.alerts.states import RuleState, Step
+from dbvigil.analysis import rates
+from dbvigil.analysis.health import assess
+from dbvigil.analysis.interval import restarted
+from dbvigil.collectors import evidence
+from dbvigil.collectors.runner import Sampler, monotonic
+from dbvigil.errors import ServerError
+from dbvigil.monitoring.state import stale_after
+from dbvigil.monitoring.store import Remembered, Result
+from dbvigil.targets import Target
+from dbvigil.types import DatabaseMetrics, Snapshot, Threshold
+
+logger = logging.getLogger("dbvigil.monitor")
+
+_MOST_FOR_ONE_SAMPLE = 10.0
+_FIRST_RATES_AFTER = 2.0
+_EVIDENCE_SECONDS = 2.0
+# That a server is back should not wait a whole interval either.
+_LOOK_AGAIN_AFTER = 5.0
+# A server or a proxy that goes on ending its connections is not stormed.
+_HEED_A_LOSS_EVERY = 1.0
+
+
+class House(Protocol):
+    """What a watch has of the loop that it runs in."""
+
+    @property
+    def clock(self) -> str:
+        """This host's boot, from which the moments of raw counters count."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between samples, as they are set now."""
+
+    def thresholds_of(self, alias: str) -> Mapping[str, Threshold]:
+        """The thresholds that hold for a database now."""
+
+    def rules_of(self, alias: str) -> Sequence[Rule]:
+        """The rules of a database under these thresholds."""
+
+    async def recall(self, alias: str) -> Remembered:
+        """What was stored of a target; waits until that can be read."""
+
+    def keep(self, result: Result, snapshot: Snapshot | None) -> None:
+        """Takes a sample to be written; never waits."""
+
+
+class Watch:
+    """One target under one lease; `task` is where `run` runs.
+
+    `asked` is how many samples people had asked for when that was looked at last. Setting `collect`, and then `wake`, takes one now.
+    """
+
+    def __init__(self, target: Target, token: int, asked: int, house: House) -> None:
+        self.target = target
+        self.token = token
+        self.asked = asked
+        self.collect = False
+        self.wake = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self._house = house
+        self._heed_loss_from = 0.0
+
+    async def run(self, delay: float) -> None:
+        """Samples on its schedule, forever. `delay` spreads the first samples of many targets."""
+        house, alias = self._house, self.target.alias
+        remembered = await house.recall(alias)
+        previous, earlier = remembered.snapshot, remembered.metrics
+        states, first_look = _states(remembered.alert_states), True
+        sampler = Sampler(self.target, clock=house.clock)
+        first = previous is None
+        loop = asyncio.get_running_loop()
+        slot = loop.time() + delay
+        try:
+            while True:
+                slot = await self._until(slot, sampler.lost)
+                self.collect = False
+                metrics, snapshot = await self._sample(sampler, previous, earlier)
+                _log_change(earlier, metrics)
+                again = snapshot is not None and bool(restarted(snapshot, previous))
+                previous, earlier = snapshot or previous, metrics
+                found = self._judge(metrics, again, states)
+                evaluated = Evaluated(
+                    alias,
+                    metrics.timestamp,
+                    found,
+                    await _evidence(sampler, found) if found.transitions and metrics.up else {},
+                    first=first_look and metrics.up is not None,
+                )
+                first_look = first_look and metrics.up is None
+                changed = None if found.states == states else _stored(found.states)
+                states = found.states
+                house.keep(Result(self.token, metrics, evaluated, changed), snapshot)
+                behind = loop.time() - slot
+                if behind >= 0:
+                    slot += (behind // house.interval + 1) * house.interval
+                if snapshot is not None and first:
+                    # Nobody wants to wait a whole interval for the first rates.
+                    slot, first = min(slot, loop.time() + _FIRST_RATES_AFTER), False
+                if metrics.up is False:
+                    slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
+        finally:
+            await sampler.close()
+
+    async def _until(self, slot: float, lost: asyncio.Event) -> float:
+        """Returns when `slot` has come, a sample is asked for, or the server has ended the connection.
+
+        The slot, which a change of the interval has moved.
+        """
+        loop = asyncio.get_running_loop()
+        interval = self._house.interval
+        while not self.collect:
+            if self._house.interval != interval:
+                slot, interval = slot - interval + self._house.interval, self._house.interval
+            if lost.is_set():
+                slot = min(slot, max(loop.time(), self._heed_loss_from))
+            wait = slot - loop.time()
+            if wait <= 0:
+                break
+            self.wake.clear()
+            await _any_of([self.wake] if lost.is_set() else [self.wake, lost], wait)
+        if lost.is_set():
+            self._heed_loss_from = loop.time() + _HEED_A_LOSS_EVERY
+        return slot
+
+    async def _sample(
+        self, sampler: Sampler, previous: Snapshot | None, earlier: DatabaseMetrics | None
+    ) -> tuple[DatabaseMetrics, Snapshot | None]:
+        alias, interval = self.target.alias, self._house.interval
+        now = datetime.now(UTC)
+        started = monotonic()
+        snapshot: Snapshot | None = None
+        try:
+            snapshot = await sampler.snapshot(now, started, limit=min(_MOST_FOR_ONE_SAMPLE, 0.9 * interval))
+            metrics = rates.metrics(snapshot, previous, earlier)
+        except ServerError as error:
+            metrics = rates.down(alias, now, error, earlier, (monotonic() - started) * 1000)
+        except Exception as error:
+            # A fault of ours while reading one target must not stop its samples, nor any other's.
+            logger.exception("%s: the sample failed", alias)
+            metrics = replace(
+                DatabaseMetrics(database=alias, timestamp=now, up=None),
+                error=f"the monitor failed while sampling ({type(error).__name__}); its log has the details",
+            )
+        health = assess(metrics, self._house.thresholds_of(alias), now, stale_after(interval))
+        return replace(metrics, health_score=health.score, status=health.status), snapshot
+
+    def _judge(self, metrics: DatabaseMetrics, again: bool, states: Mapping[str, RuleState]) -> Step:
+        """What the rules make of a sample; `again` says that the server was seen to have restarted."""
+        rules = self._house.rules_of(self.target.alias)
+        judged = metrics if again else unrestarted(metrics, rules, states)
+        return engine.step(rules, judged, states, metrics.timestamp)
+
+
+async def _evidence(sampler: Sampler, found: Step) -> dict[str, Mapping[str, Any]]:
+    """What was going on, for each alert that fires or gets worse; asked once a kind."""
+    wanted = {
+        one.metric: one.rule.evidence
+        for one in found.transitions
+        if one.rule is not None
+        and one.rule.evidence
+        and one.kind in ("fired", "severity_changed")
+        and not one.no_data
+    }
+    if not wanted:
+        return {}
+    seen = await evidence.gather(sampler.server, sorted(set(wanted.values())), _EVIDENCE_SECONDS)
+    return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}
+
+
+async def _any_of(events: list[asyncio.Event], seconds: float) -> None:
+    """Returns when one of `events` is set or `seconds` have passed."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+
+
+def _states(stored: Mapping[str, Any]) -> Mapping[str, RuleState]:
+    """What the engine remembers of one target; what another version of dbvigil wrote and this one cannot read starts afresh."""
+    try:
+        return {name: RuleState.from_dict(state) for name, state in stored.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        logger.warning("what the alert engine remembers cannot be read, it starts afresh: %s", error)
+        return {}
+
+
+def _stored(states: Mapping[str, RuleState]) -> dict[str, Any]:
+    return {name: state.to_dict() for name, state in states.items()}
+
+
+def _log_change(before: DatabaseMetrics | None, after: DatabaseMetrics) -> None:
+    if after.up is not True and (before is None or before.up is not after.up or before.error != after.error):
+        logger.warning(
+            "%s is %s: %s", after.database, "down" if after.up is False else "unknown", after.error
+        )
+    elif after.up and before is not None and before.up is not True:
+        logger.info("%s is up again", after.database)

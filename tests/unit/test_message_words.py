@@ -1,0 +1,183 @@
+"""Words of an operator's own: the setting, what a check says of it, previews, and that no fault in them costs an alert."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from pytest_django import Settings
+
+from dbvigil import conf
+from dbvigil.alerting.service import get_database_alerting
+from dbvigil.channels.base import Notice
+from dbvigil.channels.sample import sample_alert
+from dbvigil.channels.templates import context_of, preview
+from dbvigil.channels.text import compose
+from dbvigil.checks import check_settings
+from dbvigil.models import Episode
+from tests.support.api import BASE
+from tests.support.raised import HTML, fire
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+JSON = "application/json"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "alert-channels.md"
+
+
+@pytest.fixture
+def mailed(settings: Settings, mailoutbox: list[Any]) -> list[Any]:
+    settings.DB_ALERT_EMAIL_RECIPIENTS = ["ada@example.org"]
+    return mailoutbox
+
+
+def test_the_settings_words_are_sent(settings: Settings, mailed: list[Any], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<p>{{ alerts[0].database }}: {{ alerts[0].summary }}</p>")
+    settings.DB_ALERT_TEMPLATES = {
+        "subject": "{{ state }} on {{ alerts[0].database }}",
+        "text": "{{ bodies[0].metric }}",
+        "html": {"file": str(page)},
+    }
+    assert get_database_alerting().switchboard.test()["email"]["ok"]
+    (letter,) = mailed
+    assert (letter.subject, letter.body) == ("TEST on shop", "connection_usage")
+    assert letter.alternatives[0].content.startswith("<p>shop: Connection usage")
+    page.write_text("<p>changed</p>")
+    get_database_alerting().switchboard.test()
+    assert mailed[1].alternatives[0].content == "<p>changed</p>", "no restart is needed"
+
+
+@pytest.mark.parametrize("broken", ["{{ nope }}", "{% for %}", "{{ 'x' * 10 ** 9 }}"])
+def test_a_template_that_fails_costs_no_alert_and_is_said(
+    settings: Settings, mailed: list[Any], broken: str
+) -> None:
+    settings.DB_ALERT_TEMPLATES = {"subject": broken}
+    result = get_database_alerting().switchboard.test()["email"]
+    assert result["ok"]
+    assert "built-in words, since a template failed: " in result["detail"]
+    assert mailed[0].subject.startswith("[TEST] shop: ")
+
+
+def test_a_file_that_went_away_costs_no_alert(settings: Settings, mailed: list[Any], tmp_path: Path) -> None:
+    settings.DB_ALERT_TEMPLATES = {"subject": {"file": str(tmp_path / "gone.txt")}, "text": "own"}
+    assert get_database_alerting().switchboard.test()["email"]["ok"]
+    assert mailed[0].subject.startswith("[TEST] shop: ")
+    assert mailed[0].body == "own"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (3, "DB_ALERT_TEMPLATES"),
+        ("{", "DB_ALERT_TEMPLATES"),
+        ({"body": "x"}, "allowed: {part:"),
+        ({"text": 3}, "DB_ALERT_TEMPLATES[text]"),
+        ({"text": {"path": "x"}}, "DB_ALERT_TEMPLATES[text]"),
+        ({"text": {"file": "/nowhere/at/all"}}, "DB_ALERT_TEMPLATES[text]: /nowhere/at/all cannot be read"),
+        ({"text": "{{ nope }}"}, "DB_ALERT_TEMPLATES[text]: text line 1: 'nope' is undefined"),
+        ({"html": "a\n{% if %}"}, "DB_ALERT_TEMPLATES[html]: html line 2:"),
+        ({"text": "x" * 20_000}, "larger than 16 KiB"),
+    ],
+)
+def test_a_check_says_what_is_wrong_with_the_setting(settings: Settings, value: Any, words: str) -> None:
+    settings.DB_ALERT_TEMPLATES = value
+    (found,) = check_settings()
+    assert words in str(found)
+
+
+def test_right_settings_pass_the_check(settings: Settings) -> None:
+    given = conf.from_environment({"DB_ALERT_TEMPLATES": '{"subject": "{{ alerts[0].line }}"}'})
+    for name, value in given.items():
+        setattr(settings, name, value)
+    assert check_settings() == []
+
+
+def test_the_page_names_everything_that_a_template_sees() -> None:
+    notice = Notice(
+        "msg",
+        "alert.fired",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        (sample_alert(datetime(2026, 1, 1, tzinfo=UTC)),),
+    )
+    seen = context_of(compose(notice), notice)
+    text = PAGE.read_text()
+    for name in (*seen, *seen["alerts"][0], *seen["groups"][0]):
+        assert f"`{name}`" in text, name
+    (source,) = re.findall(r"```jinja\n(.*?)```", text, re.DOTALL)
+    assert "CRITICAL shop: Connection usage is at 96 %" in preview(source, notice)
+
+
+# previews
+
+
+def said(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("database_monitor", "preview-alert", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_shows_what_a_message_says(settings: Settings, tmp_path: Path) -> None:
+    settings.DB_ALERT_BASE_URL = "https://monitor.example.org"
+    assert said("--part", "subject") == "[CRITICAL] shop: connection usage 96 % (≥ 95 %)\n"
+    assert "What to do:" in said()
+    assert "<table" in said("--part", "html")
+    settings.DB_ALERT_TEMPLATES = {"subject": "configured {{ state }}"}
+    assert said("--part", "subject") == "configured CRITICAL\n"
+    tried = tmp_path / "tried.txt"
+    tried.write_text("tried {{ alerts[0].database }}")
+    assert json.loads(said("--part", "subject", "--template", str(tried), "--json")) == {
+        "part": "subject",
+        "rendered": "tried shop",
+    }
+    number = fire("till", "disk_usage")
+    assert said("--part", "subject", "--template", str(tried), "--alert", str(number)) == "tried till\n"
+    assert f"https://monitor.example.org/core/monitoring/alerts/{number}/" in said("--alert", str(number))
+
+
+def test_a_preview_of_an_alert_that_is_over(settings: Settings) -> None:
+    number = fire("till", "disk_usage")
+    get_database_alerting().resolve_alert(number)
+    assert Episode.objects.get().resolved_at is not None
+    assert said("--part", "subject", "--alert", str(number)).startswith("[RESOLVED] till")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--part", "body"], "allowed: subject, text, html"),
+        (["--alert", "999"], "there is no alert 999"),
+        (["--template", "/nowhere/at/all"], "cannot be read"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], words: str) -> None:
+    with pytest.raises(CommandError, match=words) as refused:
+        said(*arguments)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_api_previews_for_superusers(api: Callable[..., Client]) -> None:
+    root, path = api("superuser"), f"{BASE}alerts/preview/"
+    number = fire("till", "disk_usage", message=HTML)
+    answer = root.post(
+        path, {"part": "html", "template": "{{ bodies[0].message }}", "alert_id": number}, JSON
+    )
+    assert answer.status_code == 200
+    assert "<script>" not in answer.json()["rendered"], "values are escaped"
+    assert root.post(path, {"part": "subject"}, JSON).json()["rendered"].startswith("[CRITICAL] shop")
+    wrong = root.post(path, {"part": "text", "template": "a\n{{ nope }}"}, JSON)
+    assert (wrong.status_code, list(wrong.json()["errors"])) == (400, ["template"])
+    assert "line 2" in wrong.json()["detail"]
+    assert root.post(path, {"part": "text", "alert_id": 999}, JSON).status_code == 404
+    for body, field in (({"part": "x"}, "part"), ({}, "part"), ({"part": "text", "template": 3}, "template")):
+        answer = root.post(path, body, JSON)
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert api("staff").post(path, {"part": "text"}, JSON).status_code == 403
