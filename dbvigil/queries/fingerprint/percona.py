@@ -22,8 +22,9 @@ import re
 
 from dbvigil.queries.fingerprint.scanner import DOUBLE, SINGLE, is_plain, without_literals
 
-_CALL = re.compile(rb"\s*+(call\s++[^\s('\"\d+-][^\s('\"]*+)\(", re.IGNORECASE)
-_ADMINISTRATOR = re.compile(rb"administrator command: [A-Za-z_ ]*+")
+_NAME = rb"(?:[A-Za-z_$\x80-\xff][\w$\x80-\xff]*+|`[^`\s(]*+`)"
+_CALL = re.compile(rb"\s*+(call\s++%b(?:\.%b)?+)\(" % (_NAME, _NAME), re.IGNORECASE)
+ADMINISTRATOR = re.compile(rb"administrator command: [A-Za-z_ ]*+")
 _TOOLKIT = re.compile(rb"/\*\w++\.\w++:[0-9]/[0-9]\*/")
 _DUMP = b"SELECT /*!40001 SQL_NO_CACHE */ * FROM `"
 _USE = re.compile(rb"use \S+\n?", re.IGNORECASE)
@@ -94,7 +95,7 @@ def _special(statement: bytes) -> bytes | None:
     first = statement[:1]
     if first in b"Ss":
         pass
-    elif first == b"a" and _ADMINISTRATOR.fullmatch(statement):
+    elif first == b"a" and ADMINISTRATOR.fullmatch(statement):
         return statement
     elif first in b"uU" and _USE.fullmatch(statement):
         return b"use ?"

@@ -2,7 +2,7 @@
 
     'text' and "text"     a backslash escapes; a doubled quote is two texts side by side; an open one ends with the statement
     `name`                no escapes; an open back-quote is a character like any other
-    /* … */ # … -- …      comments; `--` begins one before white space, and elsewhere where no quote follows on its line
+    /* … */ # … -- …      comments; `--` begins one before white space; with `loose`, elsewhere too where no quote follows on its line
     /*! … */              code, not a comment
 
 Every byte is looked at a bounded number of times: a hostile statement costs what its length costs.
@@ -30,7 +30,6 @@ _MARK = re.compile(
 )
 _LINE_END = re.compile(rb"[\r\n]|\Z")
 _QUOTE = re.compile(rb"['\"]|\Z")
-_KINDS: dict[int, Kind] = {ord("'"): "string", ord('"'): "string", ord("`"): "name"}
 
 
 def is_plain(statement: bytes) -> bool:
@@ -38,30 +37,29 @@ def is_plain(statement: bytes) -> bool:
     return _PLAIN.fullmatch(statement) is not None
 
 
-def pieces(statement: bytes) -> Iterator[Piece]:
-    """The statement in its pieces, in order; joined they are the statement."""
+def pieces(statement: bytes, *, loose: bool = False) -> Iterator[Piece]:
+    """The statement in its pieces, in order; joined they are the statement. `loose`: as pt-query-digest takes dashes."""
     place = start = 0
-    next_quote = -1
+    dashes = _Dashes(statement, loose)
     while (mark := _MARK.search(statement, place)) is not None:
-        at = mark.start()
-        kind = _KINDS.get(statement[at])
-        end = mark.end()
-        if kind is None:
-            kind = "comment"
-            if statement.startswith(b"/*", at):
+        at, end = mark.span()
+        kind: Kind
+        match statement[at]:
+            case 39 | 34:
+                kind = "string"
+            case 96:
+                kind = "name"
+            case 47:
                 closing = statement.find(b"*/", end)
+                kind = "comment" if closing >= 0 else "open_comment"
                 end = closing + 2 if closing >= 0 else len(statement)
-                if closing < 0:
-                    kind = "open_comment"
-            else:
-                end = _end_of(_LINE_END, statement, end)
-                if statement[at] == ord("-") and not statement[at + 2 : at + 3].isspace():
-                    # The next quote is looked for once for all dashes before it.
-                    if next_quote < at:
-                        next_quote = _end_of(_QUOTE, statement, at)
-                    if next_quote < end:
-                        place = mark.end()
-                        continue
+            case 35:
+                kind, end = "comment", _next(_LINE_END, statement, end)
+            case _:
+                kind, end = "comment", dashes.comment_end(at)
+                if end < 0:
+                    place = at + 1
+                    continue
         if start < at:
             yield "plain", statement[start:at]
         yield kind, statement[at:end]
@@ -70,15 +68,41 @@ def pieces(statement: bytes) -> Iterator[Piece]:
         yield "plain", statement[start:]
 
 
+class _Dashes:
+    """Where the comment of two dashes ends, if they begin one. Asked in order, it looks at each byte twice at most."""
+
+    def __init__(self, statement: bytes, loose: bool) -> None:
+        self._statement = statement
+        self._loose = loose
+        self._quote = self._line_end = -1
+
+    def comment_end(self, at: int) -> int:
+        """-1: no comment."""
+        statement = self._statement
+        behind = at + 2
+        # White space, a control character or the end.
+        begins = behind >= len(statement) or statement[behind] <= 32
+        if not begins and not self._loose:
+            return -1
+        if self._line_end < behind:
+            self._line_end = _next(_LINE_END, statement, behind)
+        if not begins:
+            if self._quote < behind:
+                self._quote = _next(_QUOTE, statement, behind)
+            if self._quote < self._line_end:
+                return -1
+        return self._line_end
+
+
 def without_literals(statement: bytes) -> bytes:
     """The statement with `?` for each text and without comments. Numbers are left."""
     return b"".join(
         piece if kind in {"plain", "name"} else b"?"
-        for kind, piece in pieces(statement)
+        for kind, piece in pieces(statement, loose=True)
         if kind not in {"comment", "open_comment"}
     )
 
 
-def _end_of(what: re.Pattern[bytes], statement: bytes, place: int) -> int:
+def _next(what: re.Pattern[bytes], statement: bytes, place: int) -> int:
     found = what.search(statement, place)
     return len(statement) if found is None else found.start()
