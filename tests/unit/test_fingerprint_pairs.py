@@ -58,6 +58,7 @@ def test_flavours_meet_on_what_both_run() -> None:
         ("SELECT /* c */ a -- d\nFROM t;", "select a from t"),
         ("SELECT @secret, @@version", "select @ ? , @@ version"),
         ("SELECT 1; ", "select ?"),
+        ("SELECT a FROM t WHERE b = 4711e", "select a from t where b = ?"),
     ],
 )
 def test_the_third_text(statement: str, text: str) -> None:

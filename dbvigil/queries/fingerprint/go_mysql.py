@@ -10,13 +10,12 @@ depend on where stretches end, so this has its turning points and leaps from one
 - `administrator command:` is kept only with nothing but a command's name behind it.
 
 Kept, though they lose something: `a-b` becomes `b`, `a=x'1F'` becomes `?`, a comment that touches a word takes it along, `values(?+)  on`
-has two spaces where the library writes two.
+has two spaces where the library writes two. What is no SQL may differ: IN and VALUES without a list, two spaces behind them.
 """
 
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
 
 from dbvigil.queries.fingerprint.percona import ADMINISTRATOR
 from dbvigil.queries.fingerprint.scanner import DOUBLE, SINGLE
@@ -40,28 +39,22 @@ _IN_LIST = re.compile(
 _DEEPEST = 8
 """Subqueries inside lists are read as deep as this: each is read once more for each list round it."""
 
-
-class _At(Enum):
-    """Where the reader is."""
-
-    NOTHING = auto()
-    WORD = auto()
-    SPACE = auto()
-    OPERATOR = auto()
-    SIGN = auto()
-    SLASH = auto()
-    DASHES = auto()
-    LIST_WORD = auto()
-    LIST_END = auto()
-
-
-class _In(Enum):
-    """The clause that it is in."""
-
-    NONE = auto()
-    VALUES = auto()
-    ORDER_BY = auto()
-    ON_DUPLICATE = auto()
+# Where the reader is. Plain numbers: in this loop members of an enumeration would take as long as all the rest.
+(
+    _AT_NOTHING,
+    _AT_WORD,
+    _AT_SPACE,
+    _AT_OPERATOR,
+    _AT_SIGN,
+    _AT_SLASH,
+    _AT_DASHES,
+    _AT_LIST_WORD,
+    _AT_LIST_END,
+) = range(9)
+_AT_TEXT = frozenset({_AT_WORD, _AT_OPERATOR})
+_AT_LIST_SPACE = frozenset({_AT_SPACE, _AT_LIST_END})
+# The clause that it is in.
+_IN_NONE, _IN_VALUES, _IN_ORDER_BY, _IN_ON_DUPLICATE = range(4)
 
 
 def go_mysql_bytes(statement: bytes) -> bytes:
@@ -83,8 +76,8 @@ class _Reader:
         self.text = _lower(self.source)
         self.depth = depth
         self.out = bytearray()
-        self.where = _At.NOTHING
-        self.clause = _In.NONE
+        self.where = _AT_NOTHING
+        self.clause = _IN_NONE
         self.at = self.start = self.until = 0
         self.before = 0  # the character before this one; of a text or number its first
         self.last = b""  # the stretch copied last
@@ -93,12 +86,12 @@ class _Reader:
         self.result: bytes | None = None
 
     def fingerprint(self) -> bytes:
-        text, end = self.text, len(self.text)
+        text, end, turns = self.text, len(self.text), _TURNS
         while self.at < end:
-            if self.where is _At.LIST_WORD:
+            if self.where == _AT_LIST_WORD:
                 self._list_word()
             else:
-                _TURNS[text[self.at]](self)
+                turns[text[self.at]](self)
         if self.result is not None:
             return self.result
         return bytes(self.out).rstrip(b" \t\r\n").replace(b"\0", b"")
@@ -109,10 +102,10 @@ class _Reader:
             self.last = last = self.text[self.start : self.until]
             self.out += last
             self.start = self.until
-            if last in _LISTS and self.clause is not _In.ON_DUPLICATE:
+            if last in _LISTS and self.clause != _IN_ON_DUPLICATE:
                 self.space_due = False
                 if char in _SPACE and self.text[self.at + 1 : self.at + 2] in {b"(", b" "}:
-                    self.where, self.clause = _At.LIST_WORD, _In.VALUES
+                    self.where, self.clause = _AT_LIST_WORD, _IN_VALUES
                 else:
                     self.out += b" "
                     self.start += 1
@@ -134,14 +127,14 @@ class _Reader:
             self.at = self.start = _end(_SPACES, text, at)
             return
         char = text[at]
-        if self.where is _At.NOTHING:
+        if self.where == _AT_NOTHING:
             if self.out and self.out[-1] not in _SPACE:
                 self.out += b" "
             self.start = after
-        elif self.where is _At.LIST_END:
+        elif self.where == _AT_LIST_END:
             if self.lists == 1:
                 self.out += b" "
-        elif self.where is _At.DASHES:
+        elif self.where == _AT_DASHES:
             if self.until > 2:
                 self.until = at - 2
             self._comment(char, _line_end(text, after))
@@ -152,7 +145,7 @@ class _Reader:
                 self._finish(b"use ?")
                 return
             self._word_ends(word, at)
-            self.where, self.until, self.space_due = _At.SPACE, at, True
+            self.where, self.until, self.space_due = _AT_SPACE, at, True
         self._go_on(char, after)
 
     def _word_ends(self, word: bytes, at: int) -> None:
@@ -160,24 +153,24 @@ class _Reader:
             self.out += b"?, " if word == b"null," else b"? "
             self.start = at + 1
         elif word == b"by" and self.last == b"order":
-            self.clause = _In.ORDER_BY
-        elif self.clause is _In.ORDER_BY and word in {b"asc", b"asc,"}:
+            self.clause = _IN_ORDER_BY
+        elif self.clause == _IN_ORDER_BY and word in {b"asc", b"asc,"}:
             self.start = at
             if word == b"asc,":
                 self.out[-1:] = b", "
         elif word == b"update" and self.last == b"key":
-            self.clause = _In.ON_DUPLICATE
+            self.clause = _IN_ON_DUPLICATE
 
     def _digit(self) -> None:
-        if self.where is _At.WORD and self.before not in _BEFORE_NUMBER:
+        if self.where == _AT_WORD and self.before not in _BEFORE_NUMBER:
             self._run_on()
         else:
-            self._number(self.at - 1 if self.where is _At.SIGN else self.at)
+            self._number(self.at - 1 if self.where == _AT_SIGN else self.at)
 
     def _point(self) -> None:
-        if self.where is _At.OPERATOR:
+        if self.where == _AT_OPERATOR:
             self._number(self.at)
-        elif self.where is _At.WORD:
+        elif self.where == _AT_WORD:
             self._run_on()
         else:
             self._go_on(ord("."), self.at + 1)
@@ -188,14 +181,14 @@ class _Reader:
         self.until = until
         behind = _end(_NUMBER, text, at + 1)
         self._go_on(text[at], behind)
-        self.where = _At.WORD
+        self.where = _AT_WORD
         if version or text[behind] in _NO_NUMBER:
             # So it is a word that begins with digits.
             self.until = behind
             return
         self.out += b"?"
         self.start = self.until = behind
-        self.where = _At.NOTHING
+        self.where = _AT_NOTHING
 
     def _quote(self) -> None:
         at = self.at
@@ -206,7 +199,7 @@ class _Reader:
             self._finish()
             return
         self.out += b"?"
-        self.where = _At.NOTHING
+        self.where = _AT_NOTHING
         self.at = self.start = text.end()
 
     def _name(self) -> None:
@@ -216,31 +209,31 @@ class _Reader:
             return
         self._go_on(ord("`"), closing + 1)
         self.until = closing + 1
-        self.where = _At.WORD
+        self.where = _AT_WORD
 
     def _operator(self) -> None:
-        if self.where is not _At.WORD and self.where is not _At.OPERATOR:
+        if self.where not in _AT_TEXT:
             self.start = self.at
-        self.where = _At.OPERATOR
+        self.where = _AT_OPERATOR
         self._go_on(self.text[self.at], self.at + 1)
 
     def _sign(self) -> None:
         char = self.text[self.at]
-        self.where = _At.DASHES if char == ord("-") == self.before else _At.SIGN
+        self.where = _AT_DASHES if char == ord("-") == self.before else _AT_SIGN
         self._go_on(char, self.at + 1)
 
     def _slash(self) -> None:
-        self.where = _At.SLASH
+        self.where = _AT_SLASH
         self._go_on(ord("/"), self.at + 1)
 
     def _star(self) -> None:
         at, text = self.at, self.text
-        if self.where is not _At.SLASH:
+        if self.where != _AT_SLASH:
             self._letter()
         elif text[at + 1] == ord("!"):
             self._go_on(ord("*"), at + 1)
             self._go_on(ord("!"), at + 2)
-            self.where, self.clause = _At.OPERATOR, _In.NONE
+            self.where, self.clause = _AT_OPERATOR, _IN_NONE
         else:
             closing = text.find(b"*/", at + 1)
             self._comment(ord("*"), len(text) if closing < 0 else closing + 2)
@@ -251,22 +244,22 @@ class _Reader:
 
     def _comment(self, char: int, behind: int) -> None:
         self._go_on(char, behind)
-        self.where = _At.NOTHING
+        self.where = _AT_NOTHING
         self.start = max(self.start, behind)
 
     def _comma(self) -> None:
-        if self.where is _At.LIST_END:
+        if self.where == _AT_LIST_END:
             self._go_on(ord(","), self.at + 1)
         else:
             self._letter()
 
     def _letter(self) -> None:
-        if self.where is not _At.WORD and self.where is not _At.OPERATOR:
+        if self.where not in _AT_TEXT:
             self.lists = 0
             self.start = self.at
-            if self.clause is _In.VALUES:
-                self.clause = _In.NONE
-        self.where = _At.WORD
+            if self.clause == _IN_VALUES:
+                self.clause = _IN_NONE
+        self.where = _AT_WORD
         self._run_on()
 
     def _run_on(self) -> None:
@@ -274,7 +267,9 @@ class _Reader:
         at, text = self.at, self.text
         run = _WORD.match(text, at)
         after = run.end() if run is not None else at + 1
-        self._go_on(text[at], after)
+        if self.until > self.start:
+            self._go_on(text[at], after)
+        self.at = after
         self.before = text[after - 1]
 
     def _parenthesis(self) -> None:
@@ -287,16 +282,16 @@ class _Reader:
             self._go_on(ord("("), at)
             self._list()
         else:
-            if self.where is not _At.WORD:
+            if self.where != _AT_WORD:
                 self.lists = 0
                 self.start = at
-                self.where = _At.WORD
+                self.where = _AT_WORD
             self._go_on(ord("("), at + 1)
 
     def _opens_list(self) -> bool:
-        if self.clause is _In.ON_DUPLICATE:
+        if self.clause == _IN_ON_DUPLICATE:
             return False
-        if (self.where is _At.SPACE or self.where is _At.LIST_END) and self.last in _LISTS:
+        if self.where in _AT_LIST_SPACE and self.last in _LISTS:
             return True
         return self.at - self.start <= _LONGEST_LIST_WORD and self.text[self.start : self.at] in _LISTS
 
@@ -308,7 +303,7 @@ class _Reader:
         elif char in _SPACE:
             self.at += 1
         else:
-            self.where = _At.SPACE if char in b"0123456789'\"" else _At.WORD
+            self.where = _AT_SPACE if char in b"0123456789'\"" else _AT_WORD
 
     def _list(self) -> None:
         opening = self.at
@@ -321,7 +316,7 @@ class _Reader:
         self.lists += 1
         if self.lists == 1:
             self.out += self._values(self.source[opening + 1 : closing])
-        self.where, self.clause = _At.LIST_END, _In.VALUES
+        self.where, self.clause = _AT_LIST_END, _IN_VALUES
         self.before = ord(")")
         self.at = self.start = self.until = closing + 1
 

@@ -30,7 +30,10 @@ _FAMILIES = (
 )  # fmt: skip
 _FIRST = {word: family.split()[0] for family in _FAMILIES for word in family.split()}
 
-_NUMBER = r"(?:0x[0-9a-f]++|0b[01]++|(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:e[+-]?+[0-9]++)?+)(?![\w$])"
+# An exponent without digits is a number's too where the statement was cut there.
+_NUMBER = (
+    r"(?:0x[0-9a-f]++|0b[01]++|(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:e[+-]?+(?:[0-9]++|\Z))?+)(?![\w$])"
+)
 _TOKEN = re.compile(
     r"`[^`]*+`|"
     + _NUMBER
