@@ -152,7 +152,7 @@ def settle(
         state = ChannelState.objects.filter(pk=claimed.channel)
         if outcome.ok:
             mine.update(status="sent", sent_at=now, error="", claim_until=None)
-            state.update(failing_since=None, last_error="", last_sent_at=now)
+            state.update(failing_since=None, last_error=outcome.trouble, last_sent_at=now)
             _record(rows, "notified", {"attempts": claimed.attempt, "detail": outcome.detail}, now)
             return True
         state.update(last_error=outcome.detail)

@@ -21,6 +21,7 @@ from dbvigil.alerting.audit import Trail
 from dbvigil.channels import masks
 from dbvigil.channels.addresses import Reach
 from dbvigil.channels.base import Channel, Notice, Outcome
+from dbvigil.channels.templates import Source
 from dbvigil.channels.webhook import Webhook
 from dbvigil.conf import alerts
 from dbvigil.errors import AlertError, ConfigurationError, UnknownChannel
@@ -61,7 +62,7 @@ def stored() -> tuple[Stored, ...]:
 
 
 def built(
-    rows: Sequence[Stored], networks: Sequence[alerts.Network], templates: Mapping[str, str]
+    rows: Sequence[Stored], networks: Sequence[alerts.Network], templates: Mapping[str, Source]
 ) -> list[Channel]:
     """The channels of rows. `templates` are the operator's own words, for Slack."""
     reach = Reach(networks=networks)
@@ -77,17 +78,19 @@ class Listed:
     active: bool
 
 
-def listed() -> list[Listed]:
+def listed(templates: Mapping[str, Source]) -> list[Listed]:
     """All of them, by name; to be shown, not to be sent on."""
     return [
         Listed(
-            _channel(Stored(row.name, row.kind, row.url, row.secret), Reach(), {}), row.created_by, row.active
+            _channel(Stored(row.name, row.kind, row.url, row.secret), Reach(), templates),
+            row.created_by,
+            row.active,
         )
         for row in AlertChannel.objects.order_by("name")
     ]
 
 
-def _channel(row: Stored, reach: Reach, templates: Mapping[str, str]) -> Channel:
+def _channel(row: Stored, reach: Reach, templates: Mapping[str, Source]) -> Channel:
     try:
         url, secret = sealed.unseal(row.url), sealed.unseal(row.secret)
     except sealed.CannotOpenError:

@@ -14,6 +14,7 @@ from dbvigil.alerting.own_channels import Change, Stored
 from dbvigil.channels import build
 from dbvigil.channels.base import Channel, Notice
 from dbvigil.channels.sample import sample_alert
+from dbvigil.channels.templates import Source
 from dbvigil.errors import AlertError, UnknownChannel
 from dbvigil.models import ChannelState
 from dbvigil.types import iso_utc
@@ -24,7 +25,7 @@ class Switchboard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[conf.AlertSettings, tuple[Stored, ...], dict[str, str]] | None = None
+        self._known: tuple[conf.AlertSettings, tuple[Stored, ...], dict[str, Source]] | None = None
         self._channels: dict[str, Channel] = {}
 
     def channels(self) -> dict[str, Channel]:
@@ -51,7 +52,7 @@ class Switchboard:
     def shown(self) -> list[dict[str, Any]]:
         """Every channel for people, also one that is switched off: its configuration with secrets masked, and how it fares."""
         states = {row.name: row for row in ChannelState.objects.all()}
-        own = own_channels.listed()
+        own = own_channels.listed(words.sources(conf.load().alerts.templates))
         names = {one.channel.name for one in own}
         of_settings = [channel for name, channel in self.channels().items() if name not in names]
         return [
@@ -104,7 +105,7 @@ def _tested(channel: Channel, now: datetime) -> dict[str, Any]:
     outcome = channel.send(Notice(number, "alert.test", now, (sample_alert(now),)))
     if outcome.ok:
         ChannelState.objects.filter(pk=channel.name).update(
-            disabled_at=None, failing_since=None, last_error=""
+            disabled_at=None, failing_since=None, last_error=outcome.trouble
         )
     return {
         "ok": outcome.ok,

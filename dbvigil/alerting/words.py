@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -13,24 +12,20 @@ from dbvigil.alerting.links import links_of
 from dbvigil.channels import templates
 from dbvigil.channels.base import Notice
 from dbvigil.channels.sample import sample_alert
-from dbvigil.channels.templates import MOST_SOURCE, TemplateTrouble
+from dbvigil.channels.templates import MOST_SOURCE, Source, TemplateTrouble, Unreadable
 from dbvigil.conf.alerts import TemplateFile, Templates
 from dbvigil.errors import AlertError, UnknownAlert
 from dbvigil.models import Episode
 
-logger = logging.getLogger("dbvigil.alerts")
 
-
-def sources(wanted: Templates) -> dict[str, str]:
-    """The templates' source by part. One that cannot be read is left out, and said: the message goes out in the built-in words."""
-    found = {}
+def sources(wanted: Templates) -> dict[str, Source]:
+    """The templates' source by part, or why it cannot be read: each message that it is missed in says so."""
+    found: dict[str, Source] = {}
     for part, source in wanted.items():
         try:
             found[part] = read(source)
         except TemplateTrouble as trouble:
-            logger.error(
-                "the template for %s cannot be used, the built-in words are sent instead: %s", part, trouble
-            )
+            found[part] = Unreadable(str(trouble))
     return found
 
 

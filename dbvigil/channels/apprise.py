@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +16,13 @@ from dbvigil.channels import masks, templates
 from dbvigil.channels.base import Notice, Outcome
 from dbvigil.channels.hush import unheard
 from dbvigil.channels.text import CRITICAL, RESOLVED, compose
+
+# Apprise imports this when it is first used, and a host that turns warnings into errors would get no message out. It is the import
+# that warns, once a process, so it is made here. From Python 3.13 on there is none, and Apprise has its own.
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "'imghdr' is deprecated", DeprecationWarning)
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("imghdr")
 
 MOST_TEXT = 8_000
 _TYPES = {CRITICAL: apprise.NotifyType.FAILURE, RESOLVED: apprise.NotifyType.SUCCESS}
@@ -26,11 +36,11 @@ class Apprise:
     name: str = "apprise"
     rate: float = 30.0
     bundles: bool = True
-    custom: Mapping[str, str] = field(default_factory=dict, repr=False)
+    custom: Mapping[str, templates.Source] = field(default_factory=dict, repr=False)
 
     @property
     def fingerprint(self) -> str:
-        return masks.fingerprint("apprise", self.url)
+        return masks.fingerprint("apprise", self.url, *templates.mark(self.custom))
 
     def shown(self) -> Mapping[str, Any]:
         return {"name": self.name, "kind": "apprise", "target": masks.scheme(self.url)}

@@ -38,7 +38,7 @@ class Outcome:
     """What became of one attempt. `detail` is one line fit for everyone: no secret, no body of an answer.
 
     Where it failed: `permanent` says that trying again is pointless, `disable` that the receiver wants nothing more at all (410),
-    `retry_after` (seconds) is what the receiver asked for.
+    `retry_after` (seconds) is what the receiver asked for. `trouble`, where it succeeded: what somebody should put right all the same.
     """
 
     ok: bool
@@ -46,6 +46,7 @@ class Outcome:
     permanent: bool = False
     disable: bool = False
     retry_after: float | None = None
+    trouble: str = ""
 
 
 class Channel(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dbvigil.channels.base import Channel
 from dbvigil.channels.email import Email
+from dbvigil.channels.templates import Source
 from dbvigil.channels.webhook import Webhook
 
 
@@ -16,7 +17,7 @@ def from_settings(
     webhook_secret: str = "",
     slack_webhook: str = "",
     apprise_urls: Sequence[str] = (),
-    templates: Mapping[str, str] | None = None,
+    templates: Mapping[str, Source] | None = None,
 ) -> tuple[Channel, ...]:
     """A channel for everything that is set: `email`, `webhook`, `slack`, and for each Apprise URL `apprise`, `apprise-2` ….
 

@@ -33,13 +33,13 @@ class Email:
     name: str = "email"
     rate: float = 60.0
     bundles: bool = False
-    custom: Mapping[str, str] = field(default_factory=dict, repr=False)
+    custom: Mapping[str, templates.Source] = field(default_factory=dict, repr=False)
     step_seconds: float = STEP_SECONDS
     total_seconds: float = TOTAL_SECONDS
 
     @property
     def fingerprint(self) -> str:
-        return masks.fingerprint("email", *self.recipients)
+        return masks.fingerprint("email", *self.recipients, *templates.mark(self.custom))
 
     def shown(self) -> Mapping[str, Any]:
         return {"name": self.name, "kind": "email", "target": masks.addresses(self.recipients)}

@@ -53,12 +53,12 @@ class Slack:
     rate: float = 60.0
     bundles: bool = True
     seconds: float = TOTAL_SECONDS
-    custom: Mapping[str, str] = field(default_factory=dict, repr=False)
+    custom: Mapping[str, templates.Source] = field(default_factory=dict, repr=False)
     now: Callable[[], datetime] = field(default=clock, repr=False)
 
     @property
     def fingerprint(self) -> str:
-        return masks.fingerprint("slack", self.url)
+        return masks.fingerprint("slack", self.url, *templates.mark(self.custom))
 
     def shown(self) -> Mapping[str, Any]:
         return {"name": self.name, "kind": "slack", "target": masks.origin(self.url)}

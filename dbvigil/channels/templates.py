@@ -11,6 +11,7 @@ import dataclasses
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,20 @@ MOST_OUTPUT = 64 * 1024
 SECONDS = 3.0
 
 _WORKER = Path(__file__).with_name("template_worker.py")
+_LONGEST_SUBJECT = 250
+# A mail server may refuse a message for one of these, and would refuse it for good.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """In place of a template that could not be read; `reason` says why."""
+
+    reason: str
+
+
+Source = str | Unreadable
+"""A template as a channel has it."""
 
 
 class TemplateTrouble(Exception):
@@ -47,7 +62,7 @@ def render(
     for part, source in sources.items():
         if part not in PARTS:
             raise TemplateTrouble(f"there is no part {clip(part, 40)!r}; there are: {', '.join(PARTS)}")
-        if len(source.encode()) > MOST_SOURCE:
+        if len(source.encode("utf-8", "replace")) > MOST_SOURCE:
             raise TemplateTrouble(f"{part}: the template is larger than {MOST_SOURCE // 1024} KiB")
     if not sources:
         return {}
@@ -70,10 +85,17 @@ def render(
     answer = json.loads(done.stdout)
     if "error" in answer:
         raise TemplateTrouble(clip(answer["error"], 300))
-    rendered: dict[str, str] = answer["rendered"]
-    if "subject" in rendered:
-        rendered["subject"] = clip(rendered["subject"], 250)
-    return rendered
+    return {part: _fit(part, text) for part, text in answer["rendered"].items()}
+
+
+def _fit(part: str, text: str) -> str:
+    """`text` as every service takes it: encodable, without control characters, a subject in one line. Raises where nothing is left."""
+    text = _CONTROL.sub("", text.encode("utf-8", "replace").decode())
+    if part == "subject":
+        text = clip(text, _LONGEST_SUBJECT)
+    if not text.strip():
+        raise TemplateTrouble(f"{part}: it makes no text")
+    return text
 
 
 def context_of(message: Message, notice: Notice) -> dict[str, Any]:
@@ -96,7 +118,7 @@ def preview(source: str, sample: Notice, part: str = "text") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The parts of a message in an operator's own words; `trouble` says why they could not be had, and ours are sent."""
+    """The parts of a message in an operator's own words; `trouble` says which could not be had, and why: ours are sent."""
 
     parts: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
@@ -117,18 +139,39 @@ class Words:
         return replace(
             outcome,
             detail=f"{outcome.detail}; in the built-in words, since a template failed: {self.trouble}",
+            trouble=f"a template failed, the built-in words were sent: {self.trouble}",
         )
 
 
-def words(sources: Mapping[str, str], message: Message, notice: Notice) -> Words:
-    """The parts that an operator has templates for. Where one cannot be rendered: none, and the alert goes out in our own words."""
+def words(sources: Mapping[str, Source], message: Message, notice: Notice) -> Words:
+    """The parts that an operator has templates for. Where one cannot be rendered: none, and the alert goes out in our own words.
+
+    One that cannot be read costs itself alone: the others are known to be good.
+    """
     if not sources:
         return Words()
+    readable = {part: source for part, source in sources.items() if isinstance(source, str)}
+    troubles = [
+        f"{part}: {source.reason}" for part, source in sources.items() if isinstance(source, Unreadable)
+    ]
+    parts: Mapping[str, str] = {}
     try:
-        return Words(render(sources, context_of(message, notice)))
+        parts = render(readable, context_of(message, notice))
     except TemplateTrouble as trouble:
-        logger.error("a message template cannot be used, the built-in words are sent instead: %s", trouble)
-        return Words(trouble=str(trouble))
+        troubles.append(str(trouble))
+    for said in troubles:
+        logger.error("a message template cannot be used, the built-in words are sent instead: %s", said)
+    return Words(parts, "; ".join(troubles))
+
+
+def mark(sources: Mapping[str, Source]) -> tuple[str, ...]:
+    """What templates add to the fingerprint of a channel: nothing where there are none."""
+    if not sources:
+        return ()
+    plainly = {
+        part: source if isinstance(source, str) else [source.reason] for part, source in sources.items()
+    }
+    return (json.dumps(plainly, sort_keys=True),)
 
 
 def built_in(part: str, notice: Notice) -> str:

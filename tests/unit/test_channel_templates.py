@@ -38,6 +38,13 @@ def test_values_are_escaped_in_html_and_nowhere_else() -> None:
     assert preview("{{ alerts[0].database }}", sample, "text") == "<b>"
 
 
+@pytest.mark.parametrize("part", ["subject", "text", "html"])
+def test_what_no_service_takes_is_not_in_what_a_template_makes(part: str) -> None:
+    """A lone surrogate cannot be encoded, and a mail server may refuse a control character for good."""
+    made = preview("a{{ '\\ud800' }}b{{ '\\x00\\x1b\\x9b' }}c", SAMPLE, part)
+    assert made.replace(" ", "") == "a?bc"
+
+
 def test_a_subject_is_one_line() -> None:
     assert preview("a\r\nBcc: eve@evil.example\n", SAMPLE, "subject") == "a Bcc: eve@evil.example"
 
@@ -66,6 +73,10 @@ def test_a_subject_is_one_line() -> None:
         ),
         ("x" * (MOST_SOURCE + 1), "larger than 16 KiB"),
         ("{{ 1 / 0 }}", "text line 1: division by zero"),
+        ("", "text: it makes no text"),
+        ("{% if type == 'alert.resolved' %}over{% endif %}\n", "text: it makes no text"),
+        ("\x00\x1b", "text: it makes no text"),
+        ("\ud800{{ nope }}", "text"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_line(source: str, says: str) -> None:
@@ -109,7 +120,8 @@ def test_the_process_that_renders_is_given_no_secret(monkeypatch: pytest.MonkeyP
         found[:] = [
             one for one in psutil.Process().children() if "template_worker" in " ".join(one.cmdline())
         ]
-        return bool(found)
+        # Before it is confined it has open what the loader and Python read to start it.
+        return bool(found) and found[0].rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
 
     wait_for(rendering, "the process that renders", 2)
     assert set(found[0].environ()) <= {"PYTHONPATH", "LC_CTYPE"}
@@ -131,4 +143,5 @@ def test_a_template_that_fails_costs_no_alert(caplog: pytest.LogCaptureFixture) 
     told = own.told(Outcome(True, "delivered"))
     assert told.ok
     assert "subject line 1: 'nope' is undefined" in told.detail
+    assert "subject line 1: 'nope' is undefined" in told.trouble
     assert "subject line 1: 'nope' is undefined" in caplog.text

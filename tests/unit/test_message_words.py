@@ -19,11 +19,12 @@ from pytest_django import Settings
 from dbvigil import conf
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.channels.base import Notice
+from dbvigil.channels.build import from_settings
 from dbvigil.channels.sample import sample_alert
 from dbvigil.channels.templates import context_of, preview
 from dbvigil.channels.text import compose
 from dbvigil.checks import check_settings
-from dbvigil.models import Episode
+from dbvigil.models import AuditEvent, Episode
 from tests.support.api import BASE
 from tests.support.raised import HTML, fire
 
@@ -67,11 +68,68 @@ def test_a_template_that_fails_costs_no_alert_and_is_said(
     assert mailed[0].subject.startswith("[TEST] shop: ")
 
 
+def test_what_a_template_makes_can_be_sent_whatever_it_is(settings: Settings, mailed: list[Any]) -> None:
+    settings.DB_ALERT_TEMPLATES = {
+        "subject": "{{ '\\ud800' }}!",
+        "text": "{{ '\\udfff' }}\x00.",
+        "html": "{# #}",
+    }
+    result = get_database_alerting().switchboard.test()["email"]
+    assert "html: it makes no text" in result["detail"]
+    settings.DB_ALERT_TEMPLATES = {"subject": "{{ '\\ud800' }}!", "text": "{{ '\\udfff' }}\x00."}
+    assert get_database_alerting().switchboard.test()["email"]["ok"]
+    assert (mailed[1].subject, mailed[1].body) == ("?!", "?.")
+    mailed[1].message().as_bytes()
+
+
 def test_a_file_that_went_away_costs_no_alert(settings: Settings, mailed: list[Any], tmp_path: Path) -> None:
     settings.DB_ALERT_TEMPLATES = {"subject": {"file": str(tmp_path / "gone.txt")}, "text": "own"}
-    assert get_database_alerting().switchboard.test()["email"]["ok"]
+    result = get_database_alerting().switchboard.test()["email"]
+    assert result["ok"]
+    assert "subject: " in result["detail"]
+    assert "gone.txt cannot be read (No such file or directory)" in result["detail"]
     assert mailed[0].subject.startswith("[TEST] shop: ")
     assert mailed[0].body == "own"
+
+
+def test_the_channel_tells_of_its_template_until_it_is_put_right(
+    settings: Settings, mailed: list[Any]
+) -> None:
+    settings.DB_ALERT_TEMPLATES = {"subject": "{{ bodies[0].nope.more }}"}
+    number = fire("till", "disk_usage")
+    alerting = get_database_alerting()
+    assert alerting.deliverer().drain() == 1
+    assert mailed[0].subject.startswith("[CRITICAL] till: ")
+    (shown,) = alerting.switchboard.shown()
+    assert "subject line 1: " in shown["last_error"]
+    assert shown["failing_since"] is None
+    (told,) = [event for event in AuditEvent.objects.all() if event.event == "notified"]
+    assert "subject line 1: " in told.detail
+    settings.DB_ALERT_TEMPLATES = {"subject": "{{ state }}"}
+    (shown,) = alerting.switchboard.shown()
+    assert shown["last_error"] == "", "what was said was about another template"
+    alerting.resolve_alert(number)
+    assert alerting.deliverer().drain() == 1
+    assert mailed[1].subject == "RESOLVED"
+
+
+def test_a_template_is_part_of_the_fingerprint_of_who_uses_it() -> None:
+    def prints(templates: dict[str, str] | None) -> dict[str, str]:
+        made = from_settings(
+            recipients=["ada@example.org"],
+            webhook_url="https://hooks.example.org/",
+            slack_webhook="https://hooks.example.org/s",
+            apprise_urls=["json://hooks.example.org/"],
+            templates=templates,
+        )
+        return {channel.name: channel.fingerprint for channel in made}
+
+    none, one, other = prints(None), prints({"text": "a"}), prints({"text": "b"})
+    assert none == prints({})
+    assert one == prints({"text": "a"})
+    for name in ("email", "slack", "apprise"):
+        assert len({none[name], one[name], other[name]}) == 3
+    assert none["webhook"] == one["webhook"] == other["webhook"]
 
 
 @pytest.mark.parametrize(
