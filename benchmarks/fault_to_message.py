@@ -144,7 +144,7 @@ def report(title: str, found: Seconds, goals: Mapping[str, float]) -> None:
     theirs = median(found[PEERS])
     for row, seconds in found.items():
         ours = median(seconds)
-        ratio = "" if row in (GONE, PEERS) else f"{ours / theirs:.2f}"
+        ratio = "" if row in (GONE, PEERS) else f"{ours / theirs:.2g}"
         line = f"  {ROWS[row]:38}{ours:9.3f}{min(seconds):9.3f}{max(seconds):9.3f}{ratio:>8}"
         if row in goals:
             line += f"  <= {goals[row]:g}: {'met' if ours <= goals[row] else 'MISSED'}"
