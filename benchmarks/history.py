@@ -5,6 +5,7 @@
 One target, every numeric metric of the catalogue, synthetic figures with a daily rhythm and noise (`--random`:
 nothing but noise). The peers keep the samples only; history keeps its three rollups as well. Prints sizes on
 SQLite, what saving and upkeep cost, and how long queries of one metric take, medians of `REPEATS` runs.
+The goals: 40 MiB for 30 days at 30 s, 50 ms for the heaviest query.
 """
 
 # ruff: noqa: PLC0415 - nothing of Django may be imported before it is set up for the benchmark's own folder
@@ -31,6 +32,8 @@ REPEATS = 15
 METRIC = "queries_rate"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MEBIBYTE = 2**20
+GOAL_MEBIBYTES, GOAL_DAYS, GOAL_INTERVAL = 40.0, 30, 30
+GOAL_MILLISECONDS = 50.0
 
 Readings = dict[str, float]
 
@@ -241,10 +244,11 @@ class Series:
         self._connection.close()
 
 
-def compare(folder: Path, samples: list[tuple[float, Readings]]) -> None:
-    """Sizes and reading times of the other layouts, samples only."""
+def compare(folder: Path, samples: list[tuple[float, Readings]]) -> float:
+    """Sizes and reading times of the other layouts, samples only; the MiB of the first, which is the plainest."""
     names = tuple(samples[0][1])
     last = samples[-1][0]
+    sizes: list[float] = []
     print(f"{'samples only':<26}{'MiB':>8}{'a day, ms':>12}{'all, ms':>12}")
     for layout in (Wide, Narrow, Series):
         path = folder / f"{layout.__name__}.sqlite3"
@@ -253,12 +257,14 @@ def compare(folder: Path, samples: list[tuple[float, Readings]]) -> None:
         day, _ = timed(lambda: peer.read(last - 86_400, last))  # noqa: B023 - called before the next turn
         whole, _ = timed(lambda: peer.read(0, last))  # noqa: B023
         peer.close()
-        print(f"{layout.name:<26}{size(path):>8.1f}{day:>12.1f}{whole:>12.1f}")
+        sizes.append(size(path))
+        print(f"{layout.name:<26}{sizes[-1]:>8.1f}{day:>12.1f}{whole:>12.1f}")
         path.unlink()
+    return sizes[0]
 
 
-def measure(path: Path, days: int, interval: int, samples: list[tuple[float, Readings]]) -> None:
-    """History itself: what it costs to fill and to ask."""
+def measure(path: Path, days: int, interval: int, samples: list[tuple[float, Readings]], wide: float) -> None:
+    """History itself: what it costs to fill and to ask, beside the `wide` MiB of a plain table."""
     from dbvigil.history.django_db import DjangoHistory
     from dbvigil.models import Chunk
     from dbvigil.types import DatabaseMetrics
@@ -285,7 +291,11 @@ def measure(path: Path, days: int, interval: int, samples: list[tuple[float, Rea
             longest = max(longest, time.perf_counter() - begun_wall)
         hours += 1
     print()
-    print(f"history, with rollups of 1 min, 5 min and 1 h: {size(path):.1f} MiB for {days} days")
+    goal = GOAL_MEBIBYTES * days / GOAL_DAYS * GOAL_INTERVAL / interval
+    print(
+        f"history, with rollups of 1 min, 5 min and 1 h: {size(path):.1f} MiB for {days} days"
+        f", {size(path) / wide:.2f} of wide rows' samples   goal <= {goal:g}: {_verdict(size(path) <= goal)}"
+    )
     for step in (0, 60, 300, 3600):
         lengths = [len(data) for data in Chunk.objects.filter(step=step).values_list("data", flat=True)]
         print(f"  step {step:>4}: {len(lengths):>4} chunks of {sum(lengths) / len(lengths) / 1024:>6.1f} KiB")
@@ -316,6 +326,7 @@ def ask(history: Any, last: float, days: int) -> None:
     for step in (30, 60, 90, 119, 120, 235, 240, 250, 300, 600, 3600):
         questions.append((min(24 * days, 11_000 * step // 3600), step))
     print(f"\n{'query of one metric':<26}{'points':>8}{'wall ms':>12}{'CPU ms':>12}")
+    slowest = 0.0
     for hours, resolution in questions:
         start = end - timedelta(hours=hours)
 
@@ -324,8 +335,16 @@ def ask(history: Any, last: float, days: int) -> None:
 
         points = len(query().points[METRIC])
         wall, cpu = timed(query)
+        slowest = max(slowest, wall)
         label = f"{hours:g} h at {f'{resolution} s' if resolution else 'auto'}"
         print(f"{label:<26}{points:>8}{wall:>12.1f}{cpu:>12.1f}")
+    print(
+        f"the heaviest {slowest:.1f} ms   goal <= {GOAL_MILLISECONDS:g}: {_verdict(slowest <= GOAL_MILLISECONDS)}"
+    )
+
+
+def _verdict(held: bool) -> str:
+    return "met" if held else "MISSED"
 
 
 def main() -> None:
@@ -357,8 +376,9 @@ def main() -> None:
         print(
             f"{len(samples)} samples of {len(samples[0][1])} {kind} metrics, one each {options.interval} s\n"
         )
-        compare(home, samples)
-        measure(Path(str(settings.DATABASES["default"]["NAME"])), options.days, options.interval, samples)
+        wide = compare(home, samples)
+        own = Path(str(settings.DATABASES["default"]["NAME"]))
+        measure(own, options.days, options.interval, samples, wide)
 
 
 if __name__ == "__main__":

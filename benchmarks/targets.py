@@ -53,7 +53,8 @@ def main() -> None:
     memory = (many["rss"] - few["rss"]) / (options.targets - 10)
     print(
         f"{options.targets} targets at {options.interval:g} s on one core ({options.release}): "
-        f"late samples {many['late']:.0f} of {many['samples']:.0f} (goal 0), latest by {many['worst']:.3f} s"
+        f"late samples {many['late']:.0f} of {many['samples']:.0f}, latest by {many['worst']:.3f} s"
+        f"   goal 0: {'MISSED' if many['late'] else 'met'}"
     )
     print(
         f"  CPU {many['cpu']:.2f} of a core, {many['cpu'] * options.interval / options.targets * 1000:.2f} ms a sample"

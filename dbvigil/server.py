@@ -48,6 +48,8 @@ class Server:
         """The server's number for the connection, as in its process list."""
         self.statements = 0
         """Statements sent since the start, those of connecting included."""
+        self.statements_before = 0
+        """How many of them were sent before the last attempt to connect."""
         self.lost = asyncio.Event()
         """Set when the other side has ended the connection, between two statements too; by nothing done here."""
         self._connect_timeout = target.connect_timeout or connect_timeout
@@ -106,6 +108,7 @@ class Server:
             self._driver.close()
             self._driver = None
         self.lost.clear()
+        self.statements_before = self.statements
         driver = GuardedConnection(self.target, trusted=self._trusted)
         try:
             async with asyncio.timeout(self._connect_timeout):

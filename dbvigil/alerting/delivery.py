@@ -41,13 +41,14 @@ _SETTLE_AGAIN = 0.25
 @dataclass(frozen=True, slots=True)
 class Delivering:
     """What a process that delivers works with: the channels there are now, by name, where what cannot be delivered goes, where links
-    lead (empty: no links), and the plan as it stands now.
+    lead (empty: no links), the plan as it stands now, and where runbooks are (empty: on this site).
     """
 
     channels: Callable[[], Mapping[str, Channel]]
     fallback: str
     base_url: str
     plan: Callable[[datetime], Plan]
+    runbooks: str = ""
 
 
 class Deliverer:
@@ -205,7 +206,8 @@ class Deliverer:
         return True
 
     def _notice(self, claimed: Claim) -> Notice:
-        links = [links_of(self._delivering.base_url, alert, claimed.at) for alert in claimed.alerts]
+        base_url, runbooks = self._delivering.base_url, self._delivering.runbooks
+        links = [links_of(base_url, alert, claimed.at, runbooks) for alert in claimed.alerts]
         return Notice(claimed.message_id, claimed.type, claimed.at, claimed.alerts, links)
 
     def _settle(self, claimed: Claim, outcome: Outcome, started: float) -> None:

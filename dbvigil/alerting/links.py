@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.core import signing
 from django.urls import NoReverseMatch, reverse
@@ -42,30 +43,47 @@ class Signed:
     generation: int
 
 
-def links_of(base_url: str, alert: Mapping[str, Any], at: datetime) -> Mapping[str, str]:
+def links_of(base_url: str, alert: Mapping[str, Any], at: datetime, runbooks: str = "") -> Mapping[str, str]:
     """`{"page", "runbook", "acknowledge"}` of an alert's body as it stood at `at`, absolute; the same at every call.
 
-    Empty where it is not known under which address people reach the service; without "acknowledge" where it is over, without
-    "runbook" where there is none.
+    None of this site's where it is not known under which address people reach it; without "acknowledge" where it is over, without
+    "runbook" where there is none, a sample with nothing but that. `runbooks` is where the operator's own are (see `runbook_at`).
     """
-    if not base_url or not alert["id"]:
-        return {}
-    runbook = runbook_of(str(alert["metric"]))
+    root = base_url.rstrip("/")
+    found = {}
+    runbook = runbook_at(runbooks, str(alert["metric"]))
+    if runbook.startswith("/"):
+        runbook = root + runbook if root else ""
+    if runbook:
+        found["runbook"] = runbook
+    if not root or not alert["id"]:
+        return found
     try:
-        page = reverse("dbvigil:dbvigil-alert", args=(alert["id"],))
         token = sign(alert["id"], alert["acknowledgements"], at)
-        acknowledge = reverse("dbvigil:dbvigil-acknowledge", args=(token,))
-        advice = reverse("dbvigil:dbvigil-runbook", args=(runbook,)) if runbook else ""
+        found["page"] = root + reverse("dbvigil:dbvigil-alert", args=(alert["id"],))
+        if alert["resolved_at"] is None:
+            found["acknowledge"] = root + reverse("dbvigil:dbvigil-acknowledge", args=(token,))
     except NoReverseMatch:
         # The host project has not included the pages.
-        return {}
-    root = base_url.rstrip("/")
-    found = {"page": root + page}
-    if advice:
-        found["runbook"] = root + advice
-    if alert["resolved_at"] is None:
-        found["acknowledge"] = root + acknowledge
+        return found
     return found
+
+
+def runbook_at(runbooks: str, metric: str) -> str:
+    """Where the runbook for alerts on `metric` is, "" where there is none: its path on this site, or by `runbooks` an address elsewhere,
+    with `{runbook}` (its name here) and `{metric}` filled in.
+    """
+    name = runbook_of(metric)
+    if runbooks:
+        if not name and "{runbook}" in runbooks:
+            return ""
+        return runbooks.replace("{runbook}", name).replace(
+            "{metric}", quote(metric, safe="", errors="replace")
+        )
+    try:
+        return reverse("dbvigil:dbvigil-runbook", args=(name,)) if name else ""
+    except NoReverseMatch:
+        return ""
 
 
 def runbook_of(metric: str) -> str:

@@ -229,7 +229,7 @@ class DatabaseAlerting:
         settings = conf.load().alerts
         watch = SelfWatch(self, settings.heartbeat_url)
         made = Deliverer(
-            Delivering(self.channels, settings.fallback, settings.base_url, self.plan),
+            Delivering(self.channels, settings.fallback, settings.base_url, self.plan, settings.runbook_url),
             on_alerts=on_alerts,
             also=watch.look,
         )

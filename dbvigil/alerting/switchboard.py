@@ -10,6 +10,7 @@ from typing import Any
 
 from dbvigil import conf
 from dbvigil.alerting import own_channels, words
+from dbvigil.alerting.links import links_of
 from dbvigil.alerting.own_channels import Change, Stored
 from dbvigil.channels import build
 from dbvigil.channels.base import Channel, Notice
@@ -102,7 +103,9 @@ class Switchboard:
 def _tested(channel: Channel, now: datetime) -> dict[str, Any]:
     started = time.monotonic()
     number = f"msg_test{now.timestamp():.6f}".replace(".", "")
-    outcome = channel.send(Notice(number, "alert.test", now, (sample_alert(now),)))
+    settings, body = conf.load().alerts, sample_alert(now)
+    links = links_of(settings.base_url, body, now, settings.runbook_url)
+    outcome = channel.send(Notice(number, "alert.test", now, (body,), (links,)))
     if outcome.ok:
         ChannelState.objects.filter(pk=channel.name).update(
             disabled_at=None, failing_since=None, last_error=outcome.trouble

@@ -68,5 +68,6 @@ def _notice(alert_id: int | None, now: datetime) -> Notice:
             raise UnknownAlert(alert_id)
         body = bodies.alert(episode, now).to_dict()
     over = body["status"] == "resolved"
-    links = links_of(conf.load().alerts.base_url, body, now)
+    settings = conf.load().alerts
+    links = links_of(settings.base_url, body, now, settings.runbook_url)
     return Notice("msg_preview", "alert.resolved" if over else "alert.fired", now, (body,), (links,))

@@ -3,7 +3,8 @@
 `readings` are those of the collector `statements`:
 
     MySQL    {"buckets": [[upper bound in ps, count], …], "own": [[event id, ps], …], "own_count", "thread": id}: every statement
-             since the server's start, the newest few of the monitor's own thread, how many that thread has sent
+             since the server's start, the newest few of the monitor's own thread, how many that thread has sent; where evidence
+             was asked for since, "own_since" is like "own" after it
     MariaDB  {"count", "seconds", "own_count", "own_seconds"}: statements finished since the server's start, and the monitor's own
 """
 
@@ -52,7 +53,7 @@ def _percentile(interval: Interval | None, now: Mapping[str, Any], before: Mappi
         return None  # the histogram was emptied in between
     seen = max((event for event, _ in before["own"]), default=0)
     unseen = now["own_count"] - before["own_count"]
-    for event, duration in now["own"]:
+    for event, duration in (dict(before.get("own_since", ())) | dict(now["own"])).items():
         place = bisect_right(bounds, duration)
         if event > seen and place < len(finished) and finished[place] > 0:
             finished[place] -= 1

@@ -23,7 +23,8 @@ class Notice:
 
     `id` is the same on every attempt to send it. `alerts` are bodies of `Alert.to_dict()`, as they stood when the event
     happened; more than one only where a storm or a group was bundled. `links` maps the place of an alert in `alerts` to its
-    page (`"page"`) and to the signed address where it can be acknowledged (`"acknowledge"`; absent where it cannot).
+    page (`"page"`), to its runbook (`"runbook"`) and to the signed address where it can be acknowledged (`"acknowledge"`); each
+    is absent where there is none.
     """
 
     id: str

@@ -43,7 +43,8 @@ def payload(notice: Notice) -> bytes:
 
 def _with_links(notice: Notice, place: int) -> Mapping[str, Any]:
     links = notice.links[place] if place < len(notice.links) else {}
-    return {**notice.alerts[place], "links": dict(links)} if links else notice.alerts[place]
+    body = {**notice.alerts[place], "runbook": links.get("runbook", "")}
+    return {**body, "links": dict(links)} if links else body
 
 
 @dataclass(frozen=True, slots=True)

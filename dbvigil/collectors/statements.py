@@ -12,15 +12,18 @@ from dbvigil.server import Server
 from dbvigil.types import ServerInfo
 
 # Bounds and durations are in picoseconds. The history keeps the thread's last ten statements: more than an ordinary sample sends.
-MYSQL_HISTOGRAM = """
+MYSQL_OWN_DURATIONS = """
+            SELECT JSON_ARRAYAGG(JSON_ARRAY(EVENT_ID, TIMER_WAIT)) AS own
+              FROM performance_schema.events_statements_history
+             WHERE THREAD_ID = PS_CURRENT_THREAD_ID() AND END_EVENT_ID IS NOT NULL"""
+
+MYSQL_HISTOGRAM = f"""
     SELECT (SELECT JSON_ARRAYAGG(JSON_ARRAY(BUCKET_TIMER_HIGH, COUNT_BUCKET))
               FROM performance_schema.events_statements_histogram_global WHERE COUNT_BUCKET > 0) AS buckets,
-           (SELECT JSON_ARRAYAGG(JSON_ARRAY(EVENT_ID, TIMER_WAIT))
-              FROM performance_schema.events_statements_history
-             WHERE THREAD_ID = PS_CURRENT_THREAD_ID() AND END_EVENT_ID IS NOT NULL) AS own,
+           ({MYSQL_OWN_DURATIONS}) AS own,
            (SELECT SUM(COUNT_STAR) FROM performance_schema.events_statements_summary_by_thread_by_event_name
              WHERE THREAD_ID = PS_CURRENT_THREAD_ID()) AS own_count,
-           PS_CURRENT_THREAD_ID() AS thread"""
+           PS_CURRENT_THREAD_ID() AS thread"""  # noqa: S608 - of a text in this file
 
 # performance_schema counts a statement when it ends, Query_time grows when it ends: together they give the mean of the finished ones.
 # The timers of performance_schema are for servers without Query_time; they cannot be had for the monitor's own thread without reading
@@ -74,3 +77,10 @@ class Statements:
             "own_count": number(row["own_count"]) or 0,
             "thread": row["thread"],
         }
+
+
+async def own_durations(server: Server) -> list[list[int]]:
+    """`[[event id, picoseconds], …]` of the newest statements of this session that MySQL remembers."""
+    (row,) = await server.rows(MYSQL_OWN_DURATIONS)
+    durations: list[list[int]] = json.loads(row["own"] or "[]")
+    return durations

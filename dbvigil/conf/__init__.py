@@ -160,6 +160,12 @@ SETTINGS: tuple[Setting, ...] = (
         'Words of your own for messages, by part (`subject`, `text`, `html`): a template, or `{"file": path}`.',
         alerts.shown_templates,
     ),
+    Setting(
+        "DB_ALERT_RUNBOOK_URL",
+        "",
+        alerts.runbooks,
+        "Where runbooks of your own are, `{runbook}` and `{metric}` in it filled in; empty: this site's pages.",
+    ),
 )
 
 
@@ -234,6 +240,7 @@ def load() -> Configuration:
             heartbeat_url=values["DB_ALERT_HEARTBEAT_URL"],
             rules=values["DB_ALERT_RULES"],
             templates=values["DB_ALERT_TEMPLATES"],
+            runbook_url=values["DB_ALERT_RUNBOOK_URL"],
         ),
         thresholds=thresholds.configured(values, shown),
         shown=shown,

@@ -26,6 +26,9 @@ _LONGEST_MINUTES = 7 * 24 * 60
 _MASK = "***"
 _STEPS = 'allowed: a list of steps such as {"after": 15, "channels": ["email"], "severity": "critical"}, "after" in minutes and growing'
 _TEMPLATES = f'allowed: {{part: "source", or {{"file": "path"}}}} for the parts {", ".join(MESSAGE_PARTS)}'
+_RUNBOOKS = (
+    "allowed: an http or https URL, in whose path or query {runbook} and {metric} may stand, or nothing"
+)
 _RULES = 'allowed: {rule: {"enabled": false, "hold": seconds, "keep": seconds}}'
 
 
@@ -56,6 +59,7 @@ class AlertSettings:
     heartbeat_url: str = ""
     rules: Mapping[str, Mapping[str, Any]] | None = None
     templates: Templates = field(default_factory=dict)
+    runbook_url: str = ""
 
 
 def _words(name: str, value: object, what: str) -> tuple[str, ...]:
@@ -91,6 +95,15 @@ def url(name: str, value: object) -> str:
     if not usable or re.search(r"[\x00-\x20]", value):
         raise ConfigurationError(name, "a URL", allowed)
     return value
+
+
+def runbooks(name: str, value: object) -> str:
+    """Where runbooks are: a URL with the places of the runbook's name and of the metric, or nothing."""
+    found = url(name, value)
+    rest = found.replace("{runbook}", "").replace("{metric}", "")
+    if "{" in rest or "}" in rest or "{" in urlsplit(found).netloc:
+        raise ConfigurationError(name, "a URL", _RUNBOOKS)
+    return found
 
 
 def apprise_urls(name: str, value: object) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from dbvigil.alerts.states import RuleState, Step
 from dbvigil.analysis import rates
 from dbvigil.analysis.health import assess
 from dbvigil.analysis.interval import restarted
-from dbvigil.collectors import evidence
 from dbvigil.collectors.runner import Sampler, monotonic
+from dbvigil.collectors.witness import gather_after
 from dbvigil.errors import ServerError
 from dbvigil.monitoring.state import stale_after
 from dbvigil.monitoring.store import Remembered, Result
@@ -93,13 +93,14 @@ class Watch:
                 metrics, snapshot = await self._sample(sampler, previous, earlier)
                 _log_change(earlier, metrics)
                 again = snapshot is not None and bool(restarted(snapshot, previous))
-                previous, earlier = snapshot or previous, metrics
                 found = self._judge(metrics, again, states)
+                seen, snapshot = await _evidence(sampler, found, snapshot)
+                previous, earlier = snapshot or previous, metrics
                 evaluated = Evaluated(
                     alias,
                     metrics.timestamp,
                     found,
-                    await _evidence(sampler, found) if found.transitions and metrics.up else {},
+                    seen,
                     first=first_look and metrics.up is not None,
                 )
                 first_look = first_look and metrics.up is None
@@ -167,8 +168,10 @@ class Watch:
         return engine.step(rules, judged, states, metrics.timestamp)
 
 
-async def _evidence(sampler: Sampler, found: Step) -> dict[str, Mapping[str, Any]]:
-    """What was going on, for each alert that fires or gets worse; asked once a kind."""
+async def _evidence(
+    sampler: Sampler, found: Step, snapshot: Snapshot | None
+) -> tuple[dict[str, Mapping[str, Any]], Snapshot | None]:
+    """What was going on, for each alert that fires or gets worse, asked once a kind; and the snapshot with what asking has cost."""
     wanted = {
         one.metric: one.rule.evidence
         for one in found.transitions
@@ -177,10 +180,12 @@ async def _evidence(sampler: Sampler, found: Step) -> dict[str, Mapping[str, Any
         and one.kind in ("fired", "severity_changed")
         and not one.no_data
     }
-    if not wanted:
-        return {}
-    seen = await evidence.gather(sampler.server, sorted(set(wanted.values())), _EVIDENCE_SECONDS)
-    return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}
+    if snapshot is None or not wanted:
+        return {}, snapshot
+    seen, snapshot = await gather_after(
+        sampler.server, snapshot, sorted(set(wanted.values())), _EVIDENCE_SECONDS
+    )
+    return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}, snapshot
 
 
 async def _any_of(events: list[asyncio.Event], seconds: float) -> None:

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from dbvigil.alerting.links import runbook_of
+from dbvigil import conf
+from dbvigil.alerting.links import runbook_at
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.errors import AlertError
 from dbvigil.pages.base import message, page, sentence, some_lines
@@ -39,6 +39,5 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
             return message(request, 409, "Over already", sentence(error.detail))
         return HttpResponseRedirect(request.path)
     form = may and alert.resolved_at is None
-    name = runbook_of(alert.metric)
-    runbook = reverse("dbvigil:dbvigil-runbook", args=(name,)) if name else ""
+    runbook = runbook_at(conf.load().alerts.runbook_url, alert.metric)
     return page(request, "alert.html", {"facts": facts(alert), "form": form, "runbook": runbook}, form=form)

@@ -43,7 +43,11 @@ CHECKS = (
 
 def aimed(document: Any) -> Any:
     """The same schema, with the alias and the alerts that there are as likely as any others: most answers are then a 200."""
-    for body, key in (("AcknowledgeBodyRequest", "alert_id"), ("SuppressEndBodyRequest", "suppression_id")):
+    for body, key in (
+        ("AcknowledgeBodyRequest", "alert_id"),
+        ("PreviewBodyRequest", "alert_id"),
+        ("SuppressEndBodyRequest", "suppression_id"),
+    ):
         number = document["components"]["schemas"][body]["properties"][key]
         document["components"]["schemas"][body]["properties"][key] = {"anyOf": [{"enum": [1, 2]}, number]}
     usual = {"database": "shop", "schedule": "0 3 * * 0", "time_zone": "Europe/Berlin"}
@@ -63,10 +67,15 @@ def aimed(document: Any) -> Any:
 
 # Each group has a token of its own, so that none runs into the limit on changes before it has said much.
 GROUPS = (
-    ("--exclude-path-regex", "(threshold|control|acknowledge|suppress|end|test-channels)/$|windows/"),
+    (
+        "--exclude-path-regex",
+        "(threshold|control|acknowledge|suppress|end|test-channels|preview)/$|windows/|alerts/channels/",
+    ),
     ("--include-path-regex", "(acknowledge|test-channels)/$"),
     ("--include-path-regex", "suppress/(end/)?$"),
     ("--include-path-regex", "windows/"),
+    ("--include-path-regex", "preview/$"),
+    ("--include-path-regex", "alerts/channels/"),
     ("--include-path-regex", "threshold/$"),
     ("--include-path-regex", "control/$"),
 )

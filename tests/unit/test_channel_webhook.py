@@ -40,15 +40,24 @@ def test_their_own_verifier_accepts_what_is_signed_here_and_nothing_else() -> No
 def test_one_alert_is_the_data_and_several_are_a_list() -> None:
     alert = sample_alert(NOW)
     one = json.loads(payload(Notice("msg_1", "alert.fired", NOW, (alert,))))
-    assert one == {"type": "alert.fired", "timestamp": "2026-11-23T10:00:00.000Z", "data": alert}
+    assert one == {
+        "type": "alert.fired",
+        "timestamp": "2026-11-23T10:00:00.000Z",
+        "data": {**alert, "runbook": ""},
+    }
     two = json.loads(payload(Notice("msg_1", "alert.resolved", NOW, (alert, alert))))
-    assert two["data"] == {"alerts": [alert, alert]}
+    assert two["data"] == {"alerts": [{**alert, "runbook": ""}] * 2}
 
 
 def test_links_go_along_where_there_are_some() -> None:
-    links = {"page": "https://dbvigil.example/1", "acknowledge": "https://dbvigil.example/a"}
+    links = {
+        "page": "https://dbvigil.example/1",
+        "runbook": "https://dbvigil.example/r",
+        "acknowledge": "https://dbvigil.example/a",
+    }
     sent = json.loads(payload(Notice("msg_1", "alert.fired", NOW, (sample_alert(NOW),), (links,))))
     assert sent["data"]["links"] == links
+    assert sent["data"]["runbook"] == links["runbook"]
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,37 @@ def test_a_check_says_what_is_wrong_with_the_setting(settings: Settings, value: 
     assert words in str(found)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        "wiki",
+        "ftp://wiki.example/",
+        "https://wiki.example/{rule}",
+        "https://wiki.example/{runbook",
+        "https://{metric}.example/",
+    ],
+)
+def test_a_check_says_what_a_runbooks_address_may_be(settings: Settings, value: Any) -> None:
+    settings.DB_ALERT_RUNBOOK_URL = value
+    (found,) = check_settings()
+    assert "DB_ALERT_RUNBOOK_URL" in str(found)
+    assert "allowed: an http or https URL" in str(found)
+
+
+def test_every_message_leads_to_the_runbook(settings: Settings, mailed: list[Any]) -> None:
+    settings.DB_ALERT_RUNBOOK_URL = "https://wiki.example/{runbook}/"
+    fire("till", "up")
+    assert get_database_alerting().deliverer().drain() == 1
+    get_database_alerting().switchboard.test()
+    for letter, runbook in zip(mailed, ("server-down", "connection-usage"), strict=True):
+        assert f"Runbook: https://wiki.example/{runbook}/\n" in letter.body + "\n"
+        assert f'href="https://wiki.example/{runbook}/"' in letter.alternatives[0].content
+    assert "Runbook: https://wiki.example/connection-usage/" in said(), "the preview shows it as well"
+    settings.DB_ALERT_TEMPLATES = {"text": "see {{ alerts[0].runbook }}"}
+    assert said() == "see https://wiki.example/connection-usage/\n"
+
+
 def test_right_settings_pass_the_check(settings: Settings) -> None:
     given = conf.from_environment({"DB_ALERT_TEMPLATES": '{"subject": "{{ alerts[0].line }}"}'})
     for name, value in given.items():
@@ -172,6 +203,8 @@ def test_the_page_names_everything_that_a_template_sees() -> None:
         assert f"`{name}`" in text, name
     (source,) = re.findall(r"```jinja\n(.*?)```", text, re.DOTALL)
     assert "CRITICAL shop: Connection usage is at 96 %" in preview(source, notice)
+    (source,) = re.findall(r"```html\+jinja\n(.*?)```", text, re.DOTALL)
+    assert "CRITICAL: shop, Connection usage</h1>" in preview(source, notice, "html")
 
 
 # previews

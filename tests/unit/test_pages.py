@@ -14,6 +14,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from dbvigil.alert import Alert
 from dbvigil.alerting import links
@@ -341,6 +342,35 @@ def test_every_shipped_rule_and_any_other_metric_has_a_runbook(users: dict[str, 
     assert "runbook" not in links.links_of(
         "https://x.example", stored(fire(metric="of a program")).to_dict(), datetime.now(UTC)
     )
+
+
+@pytest.mark.parametrize(
+    ("runbooks", "metric", "address"),
+    [
+        ("https://wiki.example/{runbook}?of={metric}", "up", "https://wiki.example/server-down?of=up"),
+        (
+            "https://wiki.example/{metric}",
+            "a/b {runbook}&c",
+            "https://wiki.example/a%2Fb%20%7Brunbook%7D%26c",
+        ),
+        ("https://wiki.example/alerts", "load1", "https://wiki.example/alerts"),
+    ],
+)
+def test_runbooks_may_be_elsewhere(
+    users: dict[str, User], settings: Settings, runbooks: str, metric: str, address: str
+) -> None:
+    settings.DB_ALERT_RUNBOOK_URL = runbooks
+    number = fire(metric=metric)
+    body = stored(number).to_dict()
+    assert links.links_of("", body, datetime.now(UTC), runbooks) == {"runbook": address}
+    assert links.links_of("https://x.example", body, datetime.now(UTC), runbooks)["runbook"] == address
+    shown = signed_in(users["reader"]).get(f"{PAGES}/alerts/{number}/").content.decode()
+    assert f'href="{address}"' in shown
+
+
+def test_an_alert_without_a_runbook_leads_to_none_elsewhere(db: None) -> None:
+    body = stored(fire(metric="of a program")).to_dict()
+    assert links.links_of("", body, datetime.now(UTC), "https://wiki.example/{runbook}/") == {}
 
 
 def test_the_style_is_found() -> None:

@@ -343,6 +343,10 @@ def test_the_percentile_leaves_the_monitors_own_statements_out() -> None:
     assert p95(before, with_one) == 0.05
     forgotten = histogram({1: 1000, 2: 9, 4: 2, 50: 1}, own=[[5, 3]], own_count=11)
     assert p95(before, forgotten) is None, "own statements that cannot be told from the clients'"
+    renewed = histogram({1: 1000, 2: 9, 4: 2, 50: 1}, own=[[5, 3], [6, 3]], own_count=11)
+    assert p95(before, renewed) is None
+    before["statements"]["own_since"] = [[2, 10**9], [3, 10**9], [4, 10**9], [5, 3 * 10**9]]
+    assert p95(before, renewed) == 0.05, "known from when evidence was asked for"
 
 
 def test_the_mean_is_of_the_statements_that_finished() -> None:
