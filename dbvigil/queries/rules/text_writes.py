@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
+from dbvigil.queries.rules.names import FEW_ROWS, blocks
 
 
 @rule("UPDATE or DELETE of every row", "text", "rewrite", 3)
@@ -23,14 +24,17 @@ def write_without_where(subject: Subject) -> Iterable[Finding]:
         target = tree.this
         # An UPDATE of several tables is a join, whose condition stands in WHERE or in ON.
         if isinstance(target, exp.Table) and not target.args.get("joins"):
+            known = subject.schema.table(target.name, target.db)
+            if known is not None and known.rows is not None and known.rows < FEW_ROWS:
+                return
             kind = "changes" if isinstance(tree, exp.Update) else "removes"
             yield Finding(f"it {kind} every row of {target.name}")
 
 
-@rule("UPDATE or DELETE of any so many rows", "text", "rewrite", 3)
+@rule("UPDATE or DELETE of any so many rows", "text", "rewrite", 1)
 def write_with_unordered_limit(subject: Subject) -> Iterable[Finding]:
-    """LIMIT without ORDER BY takes whichever rows the server comes upon first; a replica that replays the statement may take others.
-    Order by the primary key.
+    """LIMIT without ORDER BY takes whichever rows the server comes upon first; a replica that replays the statement (binlog_format
+    STATEMENT) may take others. Order by the primary key.
 
     Example: DELETE FROM session WHERE expires < NOW() LIMIT 1000
     """
@@ -70,4 +74,23 @@ def insert_select_locks(subject: Subject) -> Iterable[Finding]:
             yield Finding(f"rows of {names} stay locked until it ends")
 
 
-RULES = (write_without_where, write_with_unordered_limit, insert_without_columns, insert_select_locks)
+@rule("SELECT … FOR UPDATE of every row", "text", "rewrite", 3)
+def lock_whole_table(subject: Subject) -> Iterable[Finding]:
+    """Without WHERE and LIMIT every row, and every gap between rows, is locked until the transaction ends. Lock the rows that will be
+    changed; to keep everybody out, LOCK TABLES says so.
+
+    Example: SELECT id FROM orders FOR UPDATE
+    """
+    for block in blocks(subject):
+        locks = [one for one in block.select.args.get("locks") or [] if isinstance(one, exp.Lock)]
+        if any(one.args.get("update") for one in locks) and not any(
+            block.select.args.get(part) for part in ("where", "limit", "joins")
+        ):
+            for name, table in block.sources.items():
+                if table is None or table.rows is None or table.rows >= FEW_ROWS:
+                    yield Finding(f"every row of {table.name if table else name} is locked")
+
+
+RULES = (
+    write_without_where, lock_whole_table, write_with_unordered_limit, insert_without_columns, insert_select_locks,
+)  # fmt: skip
