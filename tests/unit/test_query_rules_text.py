@@ -168,6 +168,14 @@ def test_what_digests_and_fingerprints_shorten_is_read(sql: str) -> None:
     assert (parse(sql) is not None) != sql.endswith("/*repeat union all*/")
 
 
+def test_of_what_may_have_been_cut_nothing_is_missed() -> None:
+    """A server keeps the beginning of a long digest, here without the WHERE that it had."""
+    long = "UPDATE `orders` SET " + ", ".join(f"`column_{place}` = ?" for place in range(60))
+    assert len(long) > 1_000
+    assert check(Subject(long, parse(long), "mariadb", redacted=True)) == []
+    assert findings("write_without_where", "UPDATE `orders` SET `status` = ?")
+
+
 @pytest.mark.parametrize("word", ["AND", "OR", "UNION ALL"])
 def test_a_chain_is_not_deep(word: str) -> None:
     head = "SELECT id FROM o WHERE s = 1" if word != "UNION ALL" else "SELECT 1"
@@ -176,6 +184,21 @@ def test_a_chain_is_not_deep(word: str) -> None:
     tree = parse(sql)
     assert tree is not None
     assert isinstance(check(Subject(sql, tree, schema=SHOP)), list)
+
+
+_WORDS = [
+    "SELECT", "DISTINCT", "*", "id", "c.id", "o.placed", ",", "FROM", "customer", "c", "JOIN", "orders", "o", "ON", "o.customer_id", "=",
+    "LEFT", "WHERE", "status", "phone", "5", "'x'", "'%x'", "?", "NULL", "NOT", "IN", "(", ")", "GROUP", "BY", "HAVING", "ORDER", "DESC",
+    "LIMIT", "OFFSET", "20000", "AND", "OR", "LOWER(", "YEAR(", "LIKE", "UNION", "ALL", "COUNT(*)", "RAND()", "USING", "IS", "BETWEEN",
+    "2024", "-", "1", "+", "<", "<>", "DELETE", "UPDATE", "SET", "INSERT", "INTO", "VALUES", "FOR", "EXISTS", "(SELECT", "||", "INTERVAL",
+    "DAY", "data->>'$.a'", "REGEXP", "CASE", "WHEN", "THEN", "END", "AS", "`",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_WORDS), min_size=2, max_size=30).map(" ".join), st.booleans())
+def test_no_words_in_any_order_upset_the_rules(sql: str, redacted: bool) -> None:
+    for text in (sql, f"SELECT id FROM orders o WHERE {sql}"):
+        check(Subject(text, parse(text), schema=SHOP, redacted=redacted))
 
 
 @given(

@@ -49,8 +49,8 @@ def rewritten(subject: Subject, *changes: tuple[exp.Expression, exp.Expression |
     return copy.sql(dialect="mysql", comments=False)
 
 
-def _with_parentheses(node: exp.Expression) -> exp.Expression:
-    found: Any = node
+def _with_parentheses(node: Any) -> exp.Expression:
+    found = node
     while isinstance(found.parent, exp.Paren):
         found = found.parent
     return cast("exp.Expression", found)

@@ -12,6 +12,7 @@ from dbvigil.queries.rules.base import Subject
 from dbvigil.queries.rules.names import Block, Bound, blocks, constant
 from dbvigil.queries.schema import Table
 
+_WHOLE = 700
 COMPARISONS = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
 
@@ -109,6 +110,15 @@ def by_program(subject: Subject) -> bool:
         return False
     names = [column.this for column in tree.find_all(exp.Column) if isinstance(column.this, exp.Identifier)]
     return bool(names) and all(name.quoted for name in names)
+
+
+def perhaps_cut(subject: Subject) -> bool:
+    """Whether the end may be missing: of a long digest the server keeps the beginning, and MariaDB does not say so.
+
+    What is left can still be a statement, without the WHERE that it had. The server keeps 1,024 bytes of it unless it is told otherwise,
+    which are never fewer characters than this.
+    """
+    return subject.redacted and len(subject.sql) >= _WHOLE
 
 
 def shown(node: exp.Expression) -> str:

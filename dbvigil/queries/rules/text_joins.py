@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
 from dbvigil.queries.rules.names import Block, blocks
-from dbvigil.queries.rules.text_conditions import one_row
+from dbvigil.queries.rules.text_conditions import one_row, perhaps_cut
 
 _MOST_JOINS = 10
 
@@ -44,7 +44,7 @@ def cross_join(subject: Subject) -> Iterable[Finding]:
 
     Example: SELECT a.id FROM a, b WHERE a.id = 5
     """
-    for block in blocks(subject):
+    for block in () if perhaps_cut(subject) else blocks(subject):
         lonely = sorted(_untied(block))
         if lonely:
             yield Finding(

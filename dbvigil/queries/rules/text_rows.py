@@ -9,7 +9,7 @@ from sqlglot import exp
 from dbvigil.queries.rules.base import Finding, Subject, rule
 from dbvigil.queries.rules.names import Block, blocks
 from dbvigil.queries.rules.rewrite import rewritten
-from dbvigil.queries.rules.text_conditions import by_program
+from dbvigil.queries.rules.text_conditions import by_program, perhaps_cut
 
 _DEEP = 10_000
 _GET = 21
@@ -106,8 +106,10 @@ def whole_table(subject: Subject) -> Iterable[Finding]:
     Example: SELECT id, note FROM orders
     """
     tree = subject.tree
-    if not isinstance(tree, exp.Select) or any(
-        tree.args.get(part) for part in ("where", "limit", "group", "distinct", "joins")
+    if (
+        not isinstance(tree, exp.Select)
+        or perhaps_cut(subject)
+        or any(tree.args.get(part) for part in ("where", "limit", "group", "distinct", "joins"))
     ):
         return
     if tree.find(exp.AggFunc):

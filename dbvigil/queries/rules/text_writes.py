@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
 from dbvigil.queries.rules.names import FEW_ROWS, blocks
+from dbvigil.queries.rules.text_conditions import perhaps_cut
 
 
 @rule("UPDATE or DELETE of every row", "text", "rewrite", 3)
@@ -18,8 +19,10 @@ def write_without_where(subject: Subject) -> Iterable[Finding]:
     Example: DELETE FROM session
     """
     tree = subject.tree
-    if isinstance(tree, exp.Update | exp.Delete) and not any(
-        tree.args.get(part) for part in ("where", "limit", "joins", "using", "tables")
+    if (
+        isinstance(tree, exp.Update | exp.Delete)
+        and not perhaps_cut(subject)
+        and not any(tree.args.get(part) for part in ("where", "limit", "joins", "using", "tables"))
     ):
         target = tree.this
         # An UPDATE of several tables is a join, whose condition stands in WHERE or in ON.
@@ -67,7 +70,7 @@ def insert_select_locks(subject: Subject) -> Iterable[Finding]:
     Example: INSERT INTO archive (id, total) SELECT id, total FROM orders WHERE placed < '2020-01-01'
     """
     tree = subject.tree
-    if isinstance(tree, exp.Insert) and isinstance(tree.expression, exp.Select):
+    if isinstance(tree, exp.Insert) and isinstance(tree.expression, exp.Select) and not perhaps_cut(subject):
         source = tree.expression.args.get("from_") or tree.expression.args.get("from")
         if source is not None and not tree.expression.args.get("limit"):
             names = ", ".join(dict.fromkeys(one.name for one in tree.expression.find_all(exp.Table)))
@@ -81,7 +84,7 @@ def lock_whole_table(subject: Subject) -> Iterable[Finding]:
 
     Example: SELECT id FROM orders FOR UPDATE
     """
-    for block in blocks(subject):
+    for block in () if perhaps_cut(subject) else blocks(subject):
         locks = [one for one in block.select.args.get("locks") or [] if isinstance(one, exp.Lock)]
         if any(one.args.get("update") for one in locks) and not any(
             block.select.args.get(part) for part in ("where", "limit", "joins")
