@@ -131,13 +131,19 @@ def _sources(select: exp.Select, schema: Schema, hidden: set[str]) -> dict[str, 
 
 
 def conjuncts(node: object) -> list[exp.Expression]:
-    if not isinstance(node, exp.Expression):
-        return []
-    while isinstance(node, exp.Paren):
-        node = node.this
-    if isinstance(node, exp.And):
-        return [*conjuncts(node.this), *conjuncts(node.expression)]
-    return [node] if isinstance(node, exp.Expression) else []
+    """The sides of an AND at any depth, from left to right; anything else is its own only side."""
+    found: list[exp.Expression] = []
+    # Not by recursion: a generated statement may chain thousands.
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        while isinstance(one, exp.Paren):
+            one = one.this
+        if isinstance(one, exp.And):
+            waiting += [one.expression, one.this]
+        elif isinstance(one, exp.Expression):
+            found.append(one)
+    return found
 
 
 def constant(node: exp.Expression | None) -> bool:

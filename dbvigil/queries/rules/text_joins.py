@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
 from dbvigil.queries.rules.names import Block, blocks
+from dbvigil.queries.rules.text_conditions import one_row, perhaps_cut
 
 _MOST_JOINS = 10
 
@@ -43,7 +44,7 @@ def cross_join(subject: Subject) -> Iterable[Finding]:
 
     Example: SELECT a.id FROM a, b WHERE a.id = 5
     """
-    for block in blocks(subject):
+    for block in () if perhaps_cut(subject) else blocks(subject):
         lonely = sorted(_untied(block))
         if lonely:
             yield Finding(
@@ -67,6 +68,9 @@ def _untied(block: Block) -> set[str]:
     ties: list[set[str]] = []
     for one in block.conditions:
         columns = list(one.find_all(exp.Column))
+        if not columns:
+            # ON 1 = 1: every pair is wanted, and somebody says so.
+            return set()
         if any(not column.table for column in columns):
             return set()
         ties.append({column.table.lower() for column in columns} & names)
@@ -126,6 +130,8 @@ def subquery_in_select_list(subject: Subject) -> Iterable[Finding]:
     for block in blocks(subject):
         if block.select.args.get("limit") or not block.sources:
             # Of a page of rows a few dozen lookups are often the better plan.
+            continue
+        if one_row(block):
             continue
         for item in block.select.expressions:
             for inner in _scalar(item):

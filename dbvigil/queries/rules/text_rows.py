@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
-from dbvigil.queries.rules.names import blocks, conjuncts
+from dbvigil.queries.rules.names import Block, blocks
+from dbvigil.queries.rules.rewrite import rewritten
+from dbvigil.queries.rules.text_conditions import by_program, perhaps_cut
 
-_DEEP = 1_000
+_DEEP = 10_000
+_GET = 21
+"""The LIMIT by which Django sees that there is more than one row where it asked for one."""
 _MANY_ROWS = 10_000
 
 
@@ -26,15 +30,23 @@ def select_star(subject: Subject) -> Iterable[Finding]:
     Example: SELECT * FROM orders WHERE id = 5
     """
     for block in blocks(subject):
-        if block.select.find_ancestor(exp.Exists) or not block.sources:
+        stars = [item.unalias() for item in block.select.expressions if item.is_star]
+        if not any(isinstance(star, exp.Star | exp.Column) for star in stars):
             continue
-        for item in block.select.expressions:
-            star = item.unalias()
-            if isinstance(star, exp.Star) or (
-                isinstance(star, exp.Column) and isinstance(star.this, exp.Star)
-            ):
-                yield Finding(f"all columns of {', '.join(block.sources)} are selected")
-                break
+        tables = _tables(subject, block)
+        if tables and not block.select.find_ancestor(exp.Exists):
+            yield Finding(f"all columns of {', '.join(tables)} are selected")
+
+
+def _tables(subject: Subject, block: Block) -> list[str]:
+    """The tables that a SELECT reads itself. Derived ones have only the columns that somebody named."""
+    named = subject.tree.find_all(exp.CTE) if subject.tree is not None else ()
+    derived = {one.alias_or_name.lower() for one in named}
+    start = block.select.args.get("from_") or block.select.args.get("from")
+    found = [item.this for item in (start, *block.joins) if isinstance(item, exp.From | exp.Join)]
+    return [
+        one.alias_or_name for one in found if isinstance(one, exp.Table) and one.name.lower() not in derived
+    ]
 
 
 @rule("ORDER BY RAND()", "text", "rewrite", 3)
@@ -59,12 +71,18 @@ def limit_without_order(subject: Subject) -> Iterable[Finding]:
     """
     for block in blocks(subject):
         select = block.select
-        size = _number(select.args.get("limit"))
-        if size is None or size <= 1 or select.args.get("order") or not block.sources:
+        if not select.args.get("limit") or select.args.get("order") or not block.sources:
             continue
-        if isinstance(select.parent, exp.Subquery | exp.Union) or select.find(exp.AggFunc):
+        if isinstance(select.parent, exp.Subquery | exp.SetOperation) or select.find(exp.AggFunc):
             continue
-        yield Finding(f"which {size} rows it gives is left to chance")
+        # Who takes any rows that nobody has locked wants just that.
+        if select.args.get("locks"):
+            continue
+        size, offset = _number(select.args.get("limit")), _number(select.args.get("offset"))
+        if select.args.get("offset") and offset != 0:
+            yield Finding("pages without an order overlap and miss rows")
+        elif size is not None and size > 1 and not (size == _GET and by_program(subject)):
+            yield Finding(f"which {size} rows it gives is left to chance")
 
 
 @rule("A deep OFFSET", "text", "rewrite", 2)
@@ -88,8 +106,10 @@ def whole_table(subject: Subject) -> Iterable[Finding]:
     Example: SELECT id, note FROM orders
     """
     tree = subject.tree
-    if not isinstance(tree, exp.Select) or any(
-        tree.args.get(part) for part in ("where", "limit", "group", "distinct", "joins")
+    if (
+        not isinstance(tree, exp.Select)
+        or perhaps_cut(subject)
+        or any(tree.args.get(part) for part in ("where", "limit", "group", "distinct", "joins"))
     ):
         return
     if tree.find(exp.AggFunc):
@@ -105,8 +125,8 @@ def whole_table(subject: Subject) -> Iterable[Finding]:
 
 @rule("SQL_CALC_FOUND_ROWS", "text", "rewrite", 2)
 def calc_found_rows(subject: Subject) -> Iterable[Finding]:
-    """It makes LIMIT read everything to count it, and is deprecated. Count by a statement of its own, and only where somebody looks at
-    the number.
+    """It makes LIMIT read everything to count it, and MySQL has deprecated it. Count by a statement of its own, and only where somebody
+    looks at the number.
 
     Example: SELECT SQL_CALC_FOUND_ROWS id FROM orders ORDER BY id LIMIT 20
     """
@@ -116,25 +136,6 @@ def calc_found_rows(subject: Subject) -> Iterable[Finding]:
         for one in select.args.get("operation_modifiers") or []
     ):
         yield Finding("SQL_CALC_FOUND_ROWS reads every row behind the LIMIT to count it")
-
-
-@rule("HAVING that could be WHERE", "text", "rewrite", 2)
-def having_as_where(subject: Subject) -> Iterable[Finding]:
-    """HAVING is judged after grouping: rows that it drops were read, grouped and counted in vain. What does not speak of a group's
-    figures belongs into WHERE.
-
-    Example: SELECT status, COUNT(*) FROM orders GROUP BY status HAVING status > 1
-    """
-    for block in blocks(subject):
-        having = block.select.args.get("having")
-        group = block.select.args.get("group")
-        if not isinstance(having, exp.Having) or group is None:
-            continue
-        grouped = {one.sql("mysql") for one in group.expressions if isinstance(one, exp.Column)}
-        for one in conjuncts(having.this):
-            columns = {column.sql("mysql") for column in one.find_all(exp.Column)}
-            if columns and columns <= grouped and not one.find(exp.AggFunc, exp.Query):
-                yield Finding(f"{one.sql('mysql')} speaks of no group's figures: it belongs into WHERE")
 
 
 @rule("DISTINCT with GROUP BY", "text", "rewrite", 1)
@@ -153,37 +154,47 @@ def distinct_with_group(subject: Subject) -> Iterable[Finding]:
         ):
             given = {item.unalias().sql("mysql") for item in block.select.expressions}
             if {one.sql("mysql") for one in group.expressions} <= given:
-                yield Finding("the selected rows are distinct by their grouping")
+                yield Finding(
+                    "the selected rows are distinct by their grouping",
+                    rewritten(subject, (block.select.args["distinct"], None)),
+                )
 
 
 @rule("Sorting by position", "text", "rewrite", 1)
 def ordinals(subject: Subject) -> Iterable[Finding]:
-    """ORDER BY 2 means whatever stands second: a column that is put in between sorts by something else. Name the column.
+    """ORDER BY 2 means whatever stands second: a column that is put in between sorts by something else. Name the column. (What programs
+    write keeps its own count.)
 
     Example: SELECT id, placed FROM orders ORDER BY 2
     """
-    for block in blocks(subject):
+    for block in () if by_program(subject) else blocks(subject):
         order = block.select.args.get("order")
         sorted_by = [one.this for one in order.expressions] if isinstance(order, exp.Order) else []
         if any(isinstance(one, exp.Literal) and not one.is_string for one in sorted_by):
             yield Finding("it is sorted by the position of a column")
 
 
-@rule("ORDER BY that is thrown away", "text", "rewrite", 2)
-def order_in_subquery(subject: Subject) -> Iterable[Finding]:
-    """The rows of a subquery have no order for the statement around it; without LIMIT sorting them is in vain. Leave it out, or order the
-    outer statement.
+@rule("A page sorted by several tables", "text", "schema", 2)
+def sort_over_tables(subject: Subject) -> Iterable[Finding]:
+    """No index holds columns of two tables: all rows are joined and sorted before the first page can be given. Sort by columns of one, or
+    keep what is sorted by in the table that is paged through.
 
-    Example: SELECT id FROM (SELECT id FROM orders ORDER BY placed) AS o
+    Example: SELECT o.id FROM orders o JOIN item i ON i.order_id = o.id ORDER BY o.placed, i.quantity LIMIT 20
     """
     for block in blocks(subject):
-        select = block.select
-        inside = isinstance(select.parent, exp.Subquery | exp.In | exp.Exists)
-        if inside and select.args.get("order") and not select.args.get("limit"):
-            yield Finding("a subquery is sorted, and its order is lost")
+        order, limit = block.select.args.get("order"), block.select.args.get("limit")
+        if not isinstance(order, exp.Order) or not limit or block.select.args.get("group"):
+            continue
+        bounds = [block.bound(one.this) for one in order.expressions]
+        found = {bound.alias: bound.table for bound in bounds if bound is not None}
+        sizes = [table.rows or 0 for table in found.values()]
+        # What WHERE leaves of small tables is sorted in no time.
+        if len(found) > 1 and min(sizes) >= _MANY_ROWS and not any(block.one_row(alias) for alias in found):
+            names = ", ".join(table.name for table in found.values())
+            yield Finding(f"it is sorted by columns of {names} together, which no index is")
 
 
 RULES = (
-    order_by_random, deep_offset, whole_table, calc_found_rows, having_as_where, order_in_subquery, select_star, limit_without_order,
+    order_by_random, deep_offset, whole_table, calc_found_rows, sort_over_tables, select_star, limit_without_order,
     distinct_with_group, ordinals,
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Statements of programs that many people use: what advice must not cry wolf about."""
