@@ -55,8 +55,8 @@ class Proof:
 
     `before`/`after`: `{"rows_read", "pages", "milliseconds"}` of the statement that gains most. `queries`: one row a statement that was
     executed, with the same figures for each class of literals (hot, median, cold). `write_cost`: percent that writes to the table take
-    longer. `sample`: `{"share", "rows", "sizes"}`. `build_seconds`: how long the DDL is expected to run on the real table; `algorithm`: how.
-    `cost`: `{"rows_read", "seconds"}` that was taken from the monitored server.
+    longer. `sample`: `{"share", "rows", "sizes"}`. `build_seconds`: how long the DDL is expected to run on the real table; `algorithm`:
+    how. `cost`: `{"rows_read", "seconds"}` that was taken from the monitored server.
     """
 
     candidate: Candidate
