@@ -46,7 +46,10 @@ class SlowQuery:
     Times are seconds, `share_of_load` percent of all statement time of the same source and span, `rows_examined` and `rows_sent`
     totals. What a source cannot tell is None. `query` has its literals replaced; `sample` holds one statement with its literals only where
     redaction is off. `fingerprint` is the text in the percona dialect, `query_id` its 16 hex digits, `digest` the server's own key.
-    `patterns` are the ids of the rules that found something.
+    `patterns` are the ids of the rules that found something. `is_new`: first seen in the last seven days. `trend`: its time an execution
+    as a multiple of that in the span before. `callers`: executions by what the statements' comments name (view, route, task).
+    `plan_history`: the plans that it had, the present one first: `{"hash", "first_seen", "last_seen", "changes"}`.
+    `gaps`: what could not be looked at, and why, a sentence each.
     """
 
     fingerprint: str
@@ -76,6 +79,11 @@ class SlowQuery:
     patterns: tuple[str, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     plan: Json = None
+    plan_history: tuple[Mapping[str, Any], ...] = ()
+    is_new: bool | None = None
+    trend: float | None = None
+    callers: Mapping[str, int] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -84,5 +92,8 @@ class SlowQuery:
             moment = body[name]
             body[name] = None if moment is None else iso_utc(moment)
         body["patterns"] = list(self.patterns)
+        body["callers"] = dict(self.callers)
+        body["plan_history"] = [dict(one) for one in self.plan_history]
+        body["gaps"] = list(self.gaps)
         body["recommendations"] = [one.to_dict() for one in self.recommendations]
         return body

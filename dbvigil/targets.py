@@ -58,7 +58,8 @@ class Target:
     """A monitored server: where it is and how to connect.
 
     `allow_public_key` accepts the RSA key that a server offers for a password, without proof that it is the
-    server's. `connect_timeout` and `read_timeout` (seconds) win over those given to `Server`.
+    server's. `connect_timeout` and `read_timeout` (seconds) win over those given to `Server`. `schema` is where statements are
+    looked up that name none; no connection chooses it.
     """
 
     alias: str
@@ -72,6 +73,7 @@ class Target:
     node_exporter: str | None = None
     connect_timeout: float | None = None
     read_timeout: float | None = None
+    schema: str = ""
     source: Literal["DATABASES", "DB_MONITORING_TARGETS"] = "DB_MONITORING_TARGETS"
 
     @property
@@ -157,6 +159,7 @@ def parse_url(alias: str, url: str) -> Target:
             options.pop("ssl-cert", None),
             options.pop("ssl-key", None),
         ),
+        schema=unquote(parts.path.removeprefix("/")),
         **options,
     )
 
@@ -307,6 +310,7 @@ def _from_database(field_name: str, alias: str, settings: Mapping[str, Any]) -> 
             files.get("cert") or option("ssl_cert", "ssl-cert"),
             files.get("key") or option("ssl_key", "ssl-key"),
         ),
+        schema=str(option("database", "db", "NAME") or ""),
         source="DATABASES",
     )
 

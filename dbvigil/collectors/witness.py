@@ -1,4 +1,4 @@
-"""Evidence asked for after a sample, and kept out of the next one's figures.
+"""What is asked for after a sample, evidence above all, and kept out of the next one's figures.
 
 What the monitor's session adds to the server's counters is taken off with the session's own counters, evidence included. Two things cannot
 be known from the next sample alone: how long those statements took that MySQL has forgotten by then, and how many there were where the
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from dbvigil.collectors import evidence, statements
 from dbvigil.errors import ServerError
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _DURATIONS_SECONDS = 0.5
 
+_T = TypeVar("_T")
+
 
 async def gather_after(
     server: Server, snapshot: Snapshot, kinds: Collection[str], limit_seconds: float
@@ -30,15 +32,22 @@ async def gather_after(
 
     Takes `limit_seconds` and half a second more at most; no server's trouble is raised.
     """
+    return await aside(server, snapshot, evidence.gather(server, kinds, limit_seconds))
+
+
+async def aside(server: Server, snapshot: Snapshot, asking: Awaitable[_T]) -> tuple[_T, Snapshot]:
+    """What `asking` finds over the connection of `snapshot`, right after it, and the snapshot with what asking has cost."""
     before, connection = server.statements, server.connection
-    found = await evidence.gather(server, kinds, limit_seconds)
+    found = await asking
     readings = dict(snapshot.readings)
     if (
         connection == snapshot.connection == server.connection
         and server.connected
         and "buckets" in readings.get("statements", {})
     ):
-        readings["statements"] = {**readings["statements"], "own_since": await _durations(server)}
+        reading = readings["statements"]
+        durations = [*reading.get("own_since", ()), *await _durations(server)]
+        readings["statements"] = {**reading, "own_since": durations}
     if connection == snapshot.connection:
         # What was sent over a newer connection is in that one's own counters.
         sent = (server.statements if server.connection == connection else server.statements_before) - before

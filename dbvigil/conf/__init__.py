@@ -74,6 +74,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DB_MONITORING_HISTORY_URL", "", history_url, "Where history is kept; empty for the Django database."
     ),
+    Setting(
+        "DB_QUERY_REDACTION",
+        True,
+        boolean,
+        "Leave the values out of statements that are stored or shown; switched off, a slow log's samples are shown with theirs.",
+    ),
+    Setting(
+        "DB_QUERY_EXPLAIN",
+        True,
+        boolean,
+        "Ask the monitored servers for the plans of the statements that cost most: EXPLAIN of a SELECT, a few every five minutes.",
+    ),
     *(
         Setting(
             f"{prefix}_{severity.upper()}",
@@ -180,6 +192,8 @@ class Configuration:
     targets: Mapping[str, targets.Target]
     retention_days: float
     autostart: bool
+    query_redaction: bool
+    query_explain: bool
     alerts: AlertSettings
     thresholds: Configured
     shown: Mapping[str, Mapping[str, Any]]
@@ -227,6 +241,8 @@ def load() -> Configuration:
         targets=targets.load(django_settings.DATABASES, values["DB_MONITORING_TARGETS"]),
         retention_days=values["DB_MONITORING_RETENTION_DAYS"],
         autostart=values["DB_MONITORING_AUTOSTART"],
+        query_redaction=values["DB_QUERY_REDACTION"],
+        query_explain=values["DB_QUERY_EXPLAIN"],
         alerts=AlertSettings(
             recipients=values["DB_ALERT_EMAIL_RECIPIENTS"],
             webhook_url=values["DB_ALERT_WEBHOOK_URL"],

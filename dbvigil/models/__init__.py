@@ -1,4 +1,4 @@
-"""What the service stores. No logic: `monitoring`, `history` and `alerting` do the steps."""
+"""What the service stores. No logic: `monitoring`, `history`, `slow_queries` and `alerting` do the steps."""
 
 from dbvigil.models.alerts import (
     AlertWorker,
@@ -14,6 +14,7 @@ from dbvigil.models.alerts import (
 from dbvigil.models.channels import AlertChannel
 from dbvigil.models.history import Chunk, Sample
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
+from dbvigil.models.queries import QueryKind, QueryPlan, QueryProgress, QueryWindow
 
 __all__ = [
     "AlertChannel",
@@ -28,6 +29,10 @@ __all__ = [
     "MaintenanceWindow",
     "MonitorControl",
     "MonitorProcess",
+    "QueryKind",
+    "QueryPlan",
+    "QueryProgress",
+    "QueryWindow",
     "Sample",
     "StoredThreshold",
     "Suppression",

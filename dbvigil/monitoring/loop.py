@@ -1,8 +1,10 @@
-"""The loop that samples: one asyncio loop, one task and one connection a target (see `watch`), and four house tasks.
+"""The loop that samples: one asyncio loop, one task and one connection a target (see `watch`), and six house tasks.
 
     _hold_leases   renews and claims; starts and ends the targets' tasks
     _obey          reads what has been said (stop, restart, collect, changes) four times a second
     _write         empties the store
+    _write_statements   writes what was found about statements
+    _analyse       looks closely at the statements that cost most
     _tidy          lets the history pack and prune
 
 A house task that fails says so once and tries again; a target's task that fails touches no other.
@@ -29,16 +31,21 @@ from dbvigil.collectors.runner import boot_clock
 from dbvigil.errors import ConfigurationError
 from dbvigil.history.base import History
 from dbvigil.monitoring import control, store
+from dbvigil.monitoring.closely import Closely
 from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.monitoring.watch import Watch
+from dbvigil.slow_queries import storing
+from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.types import Snapshot, Threshold
 
 logger = logging.getLogger("dbvigil.monitor")
 
 _OBEY_EVERY = 0.25
 _WRITE_EVERY = 0.1
+_WRITE_STATEMENTS_EVERY = 0.5
+_ANALYSE_EVERY = 5.0
 _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
 
@@ -60,6 +67,8 @@ class MonitorLoop:
         self.identity = f"{socket.gethostname()}:{os.getpid()}:{self.started_at.timestamp():.3f}"
         self._history = history
         self._store = store.Store(self.identity, history, alerting)
+        self.statements = Waiting(self.identity)
+        self._closely = Closely(self.statements)
         self._on_alerts = on_alerts
         self._rules: dict[str, tuple[Rule, ...]] = {}
         self._news = asyncio.Event()
@@ -87,7 +96,10 @@ class MonitorLoop:
         if self._stop_early:
             return
         self._database = DatabaseThread(self._loop)
-        house = [asyncio.create_task(task) for task in (self._begin(), self._write(), self._tidy())]
+        house = [
+            asyncio.create_task(task())
+            for task in (self._begin, self._write, self._write_statements, self._analyse, self._tidy)
+        ]
         try:
             await self._stop.wait()
         finally:
@@ -187,6 +199,24 @@ class MonitorLoop:
             if len(self._store) and not await self._step("write its samples", self._flush):
                 await asyncio.sleep(1)
 
+    async def _write_statements(self) -> None:
+        while True:
+            await asyncio.sleep(_WRITE_STATEMENTS_EVERY)
+            if len(self.statements):
+                await self._step("write what it knows of statements", self._flush_statements)
+
+    async def _flush_statements(self) -> None:
+        await self._database.call(self.statements.flush)
+
+    async def _analyse(self) -> None:
+        while True:
+            await asyncio.sleep(_ANALYSE_EVERY)
+            await self._step("look at the statements that cost most", self._analyse_once)
+
+    async def _analyse_once(self) -> None:
+        targets = [watch.target for watch in self._watches.values()]
+        await self._closely.look(targets, self._database, explain=self._configuration.query_explain)
+
     async def _flush(self) -> None:
         flushed = await self._database.call(self._flush_and_tell)
         if flushed.lost:
@@ -208,6 +238,9 @@ class MonitorLoop:
     async def _tidy_once(self) -> None:
         while await self._database.call(self._history.maintain, datetime.now(UTC)):
             # Samples and leases go first: upkeep takes its turn between them.
+            await asyncio.sleep(_WRITE_EVERY)
+        days = self._configuration.retention_days
+        while await self._database.call(storing.maintain, datetime.now(UTC), days):
             await asyncio.sleep(_WRITE_EVERY)
 
     async def _step(self, purpose: str, step: Callable[[], Awaitable[None]]) -> bool:
@@ -292,6 +325,7 @@ class MonitorLoop:
             async with asyncio.timeout(5):
                 while len(self._store):
                     await self._database.call(self._flush_and_tell)
+                await self._database.call(self.statements.flush)
                 await self._database.call(self._leases.release)
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             logger.error(

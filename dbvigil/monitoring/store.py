@@ -24,6 +24,7 @@ from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerting.record import Evaluated
 from dbvigil.history.base import History
 from dbvigil.models import TargetState
+from dbvigil.slow_queries.storing import Ids, progress
 from dbvigil.types import DatabaseMetrics, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -154,12 +155,14 @@ class Store:
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What was written last of a target: its raw counters and figures, so that rates go on across a change of monitor, and what the
-    alert engine remembers.
+    alert engine remembers. `statements` is how far its statements were read, `kinds` those that are stored.
     """
 
     snapshot: Snapshot | None = None
     metrics: DatabaseMetrics | None = None
     alert_states: Mapping[str, Any] = field(default_factory=dict)
+    statements: Mapping[str, Any] | None = None
+    kinds: Ids = field(default_factory=dict)
 
 
 def load(alias: str) -> Remembered:
@@ -167,7 +170,8 @@ def load(alias: str) -> Remembered:
     row = TargetState.objects.only("snapshot", "metrics", "alert_states").get(alias=alias)
     metrics = DatabaseMetrics.from_dict(row.metrics) if row.metrics else None
     snapshot = unpack_snapshot(bytes(row.snapshot)) if row.snapshot else None
-    return Remembered(snapshot, metrics, row.alert_states or {})
+    statements, kinds = progress(alias)
+    return Remembered(snapshot, metrics, row.alert_states or {}, statements, kinds)
 
 
 def pack_snapshot(snapshot: Snapshot) -> bytes:

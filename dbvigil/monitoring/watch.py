@@ -21,7 +21,9 @@ from dbvigil.collectors.runner import Sampler, monotonic
 from dbvigil.collectors.witness import gather_after
 from dbvigil.errors import ServerError
 from dbvigil.monitoring.state import stale_after
+from dbvigil.monitoring.statements import Visits
 from dbvigil.monitoring.store import Remembered, Result
+from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.targets import Target
 from dbvigil.types import DatabaseMetrics, Snapshot, Threshold
 
@@ -59,6 +61,10 @@ class House(Protocol):
     def keep(self, result: Result, snapshot: Snapshot | None) -> None:
         """Takes a sample to be written; never waits."""
 
+    @property
+    def statements(self) -> Waiting:
+        """Takes what was found about statements; never waits."""
+
 
 class Watch:
     """One target under one lease; `task` is where `run` runs.
@@ -85,6 +91,7 @@ class Watch:
         sampler = Sampler(self.target, clock=house.clock)
         first = previous is None
         loop = asyncio.get_running_loop()
+        visits = Visits(alias, self.token, house.statements, remembered.statements, remembered.kinds)
         slot = loop.time() + delay
         try:
             while True:
@@ -104,6 +111,7 @@ class Watch:
                     first=first_look and metrics.up is not None,
                 )
                 first_look = first_look and metrics.up is None
+                snapshot = await visits.after(sampler.server, snapshot, loop.time())
                 changed = None if found.states == states else _stored(found.states)
                 states = found.states
                 house.keep(Result(self.token, metrics, evaluated, changed), snapshot)

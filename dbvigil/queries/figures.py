@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,35 @@ class Figures:
             return None
         given = (self.rows_sent or 0) + (self.rows_affected or 0)
         return self.rows_examined / max(given, self.count, 1)
+
+
+_SUMMED = (
+    "rows_examined", "rows_sent", "rows_affected", "no_index_used", "full_scans", "full_joins", "tmp_tables", "tmp_disk_tables",
+    "sort_merge_passes", "sort_rows", "errors",
+)  # fmt: skip
+
+
+def added(one: Figures, other: Figures) -> Figures:
+    """Both together. What one of them does not count is unknown of both, but for the longest time: a span in which the server's longest
+    time did not grow has none that is longer. `p95_time` cannot be added and is None."""
+    sums: dict[str, Any] = {
+        name: _sum(getattr(one, name), getattr(other, name)) for name in (*_SUMMED, "lock_time")
+    }
+    return Figures(
+        count=one.count + other.count,
+        total_time=one.total_time + other.total_time,
+        seconds=_sum(one.seconds, other.seconds),
+        max_time=_most(max, one.max_time, other.max_time),
+        first_seen=_most(min, one.first_seen, other.first_seen),
+        last_seen=_most(max, one.last_seen, other.last_seen),
+        **sums,
+    )
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def _most(choose: Callable[..., Any], *values: Any) -> Any:
+    known = [value for value in values if value is not None]
+    return choose(known) if known else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Operation = Literal[
     "table", "join", "filesort", "temporary", "group", "distinct", "union", "subquery", "derived", "materialized", "window", "limit",
@@ -61,6 +61,17 @@ class PlanNode:
             body["children"] = [child.to_dict() for child in self.children]
         return body
 
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Self:
+        """From `to_dict`; what another version of this program wrote besides is left out. Raises `KeyError` for what is no step."""
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in body.items()
+            if name in _SHOWN
+        }
+        children = tuple(cls.from_dict(child) for child in body.get("children", ()))
+        return cls(operation=body["operation"], children=children, **known)
+
 
 _SHOWN = (
     "schema", "table", "access", "possible_keys", "key", "used_key_parts", "key_length", "rows", "actual_rows", "loops", "filtered", "cost",
@@ -87,3 +98,10 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         return {"hash": self.hash, "cost": self.cost, "analyzed": self.analyzed, "tree": self.root.to_dict()}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Self:
+        """From `to_dict`; raises `KeyError`."""
+        return cls(
+            PlanNode.from_dict(body["tree"]), body["hash"], body.get("cost"), bool(body.get("analyzed"))
+        )

@@ -1,0 +1,110 @@
+"""What is kept of slow queries: kinds of statement, what they cost by windows of time, their plans, and how far each server was read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class QueryKind(models.Model):
+    """One kind of statement on one database, as one source knows it: `source` is digest or slow_log, `key` the server's digest or the
+    query ID.
+
+    `query` holds no values. `pair` is what a digest and a log's fingerprint of the same statement have in common. `advice` (JSON) is the
+    newest analysis: `{"recommendations", "gaps"}`, of `analyzed_at`. `seen_on` is the day on which it was last seen, for pruning.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    database = models.CharField(max_length=100)
+    source = models.CharField(max_length=10)
+    schema = models.CharField(max_length=64, default="", blank=True)
+    key = models.CharField(max_length=64)
+    query_id = models.CharField(max_length=16)
+    pair = models.CharField(max_length=16)
+    fingerprint = models.TextField()
+    query = models.TextField()
+    first_seen = models.DateTimeField()
+    seen_on = models.DateField()
+    advice = models.JSONField(null=True)
+    analyzed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "kind of statement"
+        verbose_name_plural = "kinds of statement"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["database", "source", "schema", "key"], name="dbvigil_querykind_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["seen_on"], name="dbvigil_querykind_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.query_id} on {self.database}"
+
+
+class QueryWindow(models.Model):
+    """What the statements of one database cost in `step` seconds from `start` (seconds since 1970), all kinds together in `data`.
+
+    `slow_queries.packing` reads `data`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    database = models.CharField(max_length=100)
+    source = models.CharField(max_length=10)
+    step = models.PositiveIntegerField()
+    start = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = "window of statements"
+        verbose_name_plural = "windows of statements"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["database", "source", "step", "start"], name="dbvigil_querywindow_once"
+            )
+        ]
+        indexes = [models.Index(fields=["step", "start"], name="dbvigil_querywindow_oldest")]
+
+    def __str__(self) -> str:
+        return f"{self.source} of {self.database} from {self.start}"
+
+
+class QueryPlan(models.Model):
+    """A plan that a kind of statement had, by its shape: `plan` (JSON) holds no values. The newest by `last_seen` is the present one.
+
+    `changes` (JSON): what differed from the plan before it, a sentence each.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.ForeignKey(QueryKind, on_delete=models.CASCADE, related_name="plans")
+    hash = models.CharField(max_length=16)
+    plan = models.JSONField()
+    changes = models.JSONField(default=list)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "query plan"
+        constraints = [models.UniqueConstraint(fields=["kind", "hash"], name="dbvigil_queryplan_once")]
+
+    def __str__(self) -> str:
+        return f"plan {self.hash} of {self.kind_id}"
+
+
+class QueryProgress(models.Model):
+    """How far the statements of one database were read: `data` is the last reading of the server's counters and the place in its log.
+
+    `trouble` (JSON): what could not be read and why, by source; `running` (JSON): the long statements that ran at `read_at`.
+    """
+
+    database = models.CharField(max_length=100, primary_key=True)
+    read_at = models.DateTimeField(null=True)
+    data = models.BinaryField(null=True)
+    trouble = models.JSONField(default=dict)
+    running = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = "progress of reading statements"
+        verbose_name_plural = "progress of reading statements"
+
+    def __str__(self) -> str:
+        return self.database
