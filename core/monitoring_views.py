@@ -11,6 +11,7 @@ from dbvigil.api.alert_views import (
 )
 from dbvigil.api.documentation import DocsView, SchemaView
 from dbvigil.api.exposition import PrometheusView
+from dbvigil.api.query_views import SlowQueriesView
 from dbvigil.api.views import (
     ConfigView,
     ControlView,
@@ -35,6 +36,7 @@ __all__ = [
     "MetricsView",
     "PrometheusView",
     "SchemaView",
+    "SlowQueriesView",
     "SuppressView",
     "SuppressionsView",
     "TestChannelsView",

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from dbvigil.api.alert_answers import AlertSerializer, ChannelSerializer
+from dbvigil.api.query_answers import SlowQuerySerializer
 from dbvigil.api.shapes import Answer, Moment, ReadingField
 from dbvigil.catalogue import BY_NAME, NUMERIC
 from dbvigil.types import DatabaseMetrics, Failure, ReplicationChannel, Status
@@ -193,6 +194,9 @@ class DashboardSerializer(Answer):
     health = HealthSerializer()
     metrics = serializers.DictField(child=DatabaseMetricsSerializer(), help_text="By alias.")
     alerts = AlertSerializer(many=True, help_text="The active ones, the gravest and newest first.")
+    slow_queries = SlowQuerySerializer(
+        many=True, help_text="The ten that took most time in the last 24 hours."
+    )
     replication = serializers.DictField(
         child=ReplicationSerializer(), help_text="By alias, where it replicates."
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from dbvigil.api import alert_views, channel_views, preview_views, views, window_views
+from dbvigil.api import alert_views, channel_views, preview_views, query_views, views, window_views
 from dbvigil.api.base import NoSuchAddress
 from dbvigil.api.documentation import DocsView, SchemaView
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("metrics/<str:database>/history/", views.HistoryView.as_view(), name="history"),
     path("health/", views.HealthView.as_view(), name="health"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
+    path("slow-queries/", query_views.SlowQueriesView.as_view(), name="slow-queries"),
     path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
     path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),
     path("alerts/acknowledge/", alert_views.AcknowledgeView.as_view(), name="acknowledge"),

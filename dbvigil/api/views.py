@@ -13,7 +13,11 @@ from dbvigil.api import answers, requests
 from dbvigil.api.base import ApiView, Operation, operation
 from dbvigil.errors import UnknownDatabase
 from dbvigil.monitoring import get_database_monitor
+from dbvigil.slow_queries.stored import slow_queries
 from dbvigil.types import iso_utc
+
+_HOURS = 24.0
+_WORST = 10
 
 
 class MetricsView(ApiView):
@@ -58,12 +62,16 @@ class HealthView(ApiView):
 
 
 class DashboardView(ApiView):
-    """Health, metrics, active alerts, replication and the last day's trends in one answer, for an overview."""
+    """Health, metrics, active alerts, the worst statements, replication and the last day's trends in one answer, for an overview."""
 
     @operation(Operation("Dashboard", answers.DashboardSerializer))
     def get(self, request: Request) -> Response:
         alerts = [alert.to_dict() for alert in get_database_alerting().get_active_alerts()]
-        return Response({**get_database_monitor().get_dashboard(), "alerts": alerts})
+        monitor = get_database_monitor()
+        worst = slow_queries(monitor.databases(), _HOURS, datetime.now(UTC), limit=_WORST)
+        return Response(
+            {**monitor.get_dashboard(), "alerts": alerts, "slow_queries": [one.to_dict() for one in worst]}
+        )
 
 
 class ConfigView(ApiView):

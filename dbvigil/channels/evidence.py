@@ -120,7 +120,9 @@ def _statement(row: Row) -> str:
         _with(row, "seconds", "{} s in all"),
         _with(row, "average_ms", "{} ms on average"),
         _with(row, "slowest_ms", "{} ms at most"),
+        _with(row, "share_of_load", "{} % of the load"),
         _with(row, "statement", "{}"),
+        *(str(title) for title in row.get("advice") or ()),
     )
 
 

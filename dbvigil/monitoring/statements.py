@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from dbvigil.collectors.evidence import ROWS
 from dbvigil.collectors.witness import aside
 from dbvigil.errors import ServerError
 from dbvigil.server import Server
 from dbvigil.slow_queries.collecting import Collected, Collector
+from dbvigil.slow_queries.moment import worst
 from dbvigil.slow_queries.storing import Ids
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.types import Snapshot
@@ -22,6 +24,7 @@ EVERY_SECONDS = 59.0
 # A little less than a minute, so that a sample that is early by a hair counts. Nobody wants to wait as long for the first figures.
 _FIRST_SECONDS = (1.0, 10.0)
 _LIMIT_SECONDS = 5.0
+_EVIDENCE_SECONDS = 1.0
 
 
 class Visits:
@@ -48,6 +51,27 @@ class Visits:
         if found is not None:
             self._waiting.put(self._alias, self._token, found)
         return snapshot
+
+    async def evidence(
+        self, server: Server, snapshot: Snapshot, moment: float
+    ) -> tuple[list[dict[str, Any]], Snapshot]:
+        """What took most time since the last visit, asked now; nothing where there is none or the server does not tell."""
+        self._due = moment + EVERY_SECONDS
+        (found, rows), snapshot = await aside(server, snapshot, self._worst(server))
+        if found is not None:
+            self._waiting.put(self._alias, self._token, found)
+        return rows, snapshot
+
+    async def _worst(self, server: Server) -> tuple[Collected | None, list[dict[str, Any]]]:
+        found = await self._visit(server)
+        if found is None:
+            return None, []
+        try:
+            async with asyncio.timeout(_EVIDENCE_SECONDS):
+                return found, await worst(server, found.windows.get("digest"), ROWS)
+        except (TimeoutError, ServerError) as error:
+            logger.info("%s: what took most time is not told: %s", self._alias, error or "no answer in time")
+            return found, []
 
     async def _visit(self, server: Server) -> Collected | None:
         try:

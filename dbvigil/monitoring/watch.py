@@ -101,7 +101,7 @@ class Watch:
                 _log_change(earlier, metrics)
                 again = snapshot is not None and bool(restarted(snapshot, previous))
                 found = self._judge(metrics, again, states)
-                seen, snapshot = await _evidence(sampler, found, snapshot)
+                seen, snapshot = await _evidence(sampler, visits, found, snapshot)
                 previous, earlier = snapshot or previous, metrics
                 evaluated = Evaluated(
                     alias,
@@ -177,7 +177,7 @@ class Watch:
 
 
 async def _evidence(
-    sampler: Sampler, found: Step, snapshot: Snapshot | None
+    sampler: Sampler, visits: Visits, found: Step, snapshot: Snapshot | None
 ) -> tuple[dict[str, Mapping[str, Any]], Snapshot | None]:
     """What was going on, for each alert that fires or gets worse, asked once a kind; and the snapshot with what asking has cost."""
     wanted = {
@@ -193,6 +193,11 @@ async def _evidence(
     seen, snapshot = await gather_after(
         sampler.server, snapshot, sorted(set(wanted.values())), _EVIDENCE_SECONDS
     )
+    if "statements" in seen:
+        # What took the time just now tells more than what did since the server's counters began.
+        rows, snapshot = await visits.evidence(sampler.server, snapshot, asyncio.get_running_loop().time())
+        if rows:
+            seen["statements"] = rows
     return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}, snapshot
 
 

@@ -13,8 +13,9 @@ from dbvigil.queries.digests import read_digests, read_texts
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.fingerprint import fingerprint, query_id, server_text
 from dbvigil.queries.judging import Kind, Surroundings, judge, without_values
+from dbvigil.queries.severity import severity
 from dbvigil.queries.slowlog import Entry, digest_log
-from dbvigil.query import SlowQuery
+from dbvigil.query import QuerySeverity, SlowQuery
 from dbvigil.server import Server
 from dbvigil.slow_queries.asking import on_server, surroundings
 from dbvigil.slow_queries.collecting import administrative
@@ -121,12 +122,17 @@ class SlowQueryAnalyzer:
         """Every kind of statement in a slow log, the one that took most time first. Needs no server; raises OSError."""
         return self.analyze_log_file(path).results
 
-    def analyze_log_file(self, path: str | os.PathLike[str], limit: int | None = None) -> LogAnalysis:
-        """The same with the log's totals; of `limit` kinds at most."""
+    def analyze_log_file(
+        self, path: str | os.PathLike[str], limit: int | None = None, only: QuerySeverity | None = None
+    ) -> LogAnalysis:
+        """The same with the log's totals; of `limit` kinds at most, and of one severity where `only` names it."""
         keep = not conf.load().query_redaction
         log = digest_log(path, keep_samples=True)
         around = Surroundings(self.database, total_time=log.total_time)
-        entries = log.entries if limit is None else log.entries[:limit]
+        entries = [
+            one for one in log.entries if only is None or severity(one.figures, log.total_time) == only
+        ]
+        entries = entries if limit is None else entries[:limit]
         return LogAnalysis(
             events=log.events,
             total_time=log.total_time,

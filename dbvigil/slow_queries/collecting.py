@@ -19,7 +19,8 @@ from dbvigil.queries.fingerprint import digest_cut, fingerprint, pair_key, serve
 from dbvigil.queries.histograms import grown, kept_by, read_histograms
 from dbvigil.query import QuerySource
 from dbvigil.server import Server
-from dbvigil.slow_queries.log_source import LogPlace, read_log
+from dbvigil.slow_queries.log_source import LogPlace, Name, read_log
+from dbvigil.slow_queries.moment import running
 from dbvigil.slow_queries.packing import Cost, Window, figures, names, row
 from dbvigil.types import Flavor
 
@@ -34,9 +35,6 @@ _ADMINISTRATIVE = re.compile(
     r"\A(?:SHOW|SET|USE|SELECT (?:@@|SYSTEM_USER|CURRENT_USER|VERSION|DATABASE))|\b(?:performance|information)_schema\b",
     re.IGNORECASE,
 )
-
-Name = tuple[QuerySource, str, str]
-"""Source, schema and key (digest or query ID) of a kind of statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,8 @@ class Description:
 class Collected:
     """What one visit has found. `windows`: what happened since the visit before, by source. `new`: kinds not described before.
 
-    `progress` (JSON-ready) is where the next visit goes on. `samples`: statements of a log with their values by pair key, for EXPLAIN and
-    nothing else.
+    `progress` (JSON-ready) is where the next visit goes on. `trouble`: what could not be read and why, by source. `running`: sessions
+    with a long statement. `samples`: statements of a log with their values by pair key, for EXPLAIN and nothing else.
     """
 
     taken_at: datetime
@@ -63,6 +61,7 @@ class Collected:
     new: Mapping[Name, Description]
     progress: Mapping[str, Any]
     trouble: Mapping[str, str] = field(default_factory=dict)
+    running: Sequence[Mapping[str, Any]] = ()
     samples: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -128,7 +127,7 @@ class Collector:
             "reading": None if self._before is None else _written(self._before),
             "log": None if self._log is None else self._log.to_dict(),
         }
-        return Collected(now, windows, new, progress, trouble, samples)
+        return Collected(now, windows, new, progress, trouble, await running(server), samples)
 
     async def _digests(
         self, server: Server, now: datetime

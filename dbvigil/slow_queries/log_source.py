@@ -26,6 +26,7 @@ WHERE = """
 KINDS = 2_000
 
 Name = tuple[QuerySource, str, str]
+"""Source, schema and key (digest or query ID) of a kind of statement."""
 
 
 @dataclass(frozen=True, slots=True)

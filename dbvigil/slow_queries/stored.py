@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from dbvigil.errors import ConfigurationError
-from dbvigil.models import QueryKind, QueryPlan, QueryWindow, TargetState
+from dbvigil.models import QueryKind, QueryPlan, QueryProgress, QueryWindow, TargetState
 from dbvigil.queries.figures import Figures
-from dbvigil.queries.judging import Kind, Surroundings, advice, measured
-from dbvigil.queries.rules.statistics_history import latency_regression
+from dbvigil.queries.fingerprint import server_text
+from dbvigil.queries.judging import Kind, Surroundings, advice, judge, measured
 from dbvigil.queries.severity import severity
 from dbvigil.query import QuerySeverity, QuerySource, Recommendation, SlowQuery
 from dbvigil.slow_queries.packing import Window
-from dbvigil.slow_queries.storing import COARSE, FINE, read_windows
+from dbvigil.slow_queries.past import changed, earlier_figures, plans_of, trend, windows_of
+from dbvigil.slow_queries.storing import read_windows
 from dbvigil.types import Flavor, iso_utc
 
 NEW_FOR = timedelta(days=7)
+RUNNING_FOR = timedelta(seconds=150)
+"""How old the last visit may be for what ran then to be told: two visits and a little more."""
 MOST = 1_000
 LONGEST_HOURS = 400 * 24.0
 
@@ -49,13 +52,19 @@ def slow_queries(
     return sorted(found, key=_worst_first)[:limit]
 
 
+def troubles(databases: Sequence[str]) -> dict[str, dict[str, str]]:
+    """By database and source, what could not be read at the last visit, and why."""
+    rows = QueryProgress.objects.filter(database__in=list(databases)).values_list("database", "trouble")
+    return {database: trouble for database, trouble in rows if trouble}
+
+
 def covers(database: str, start: datetime, end: datetime) -> bool:
     """Whether the statements of `database` were watched from `start` on."""
     first = QueryWindow.objects.filter(database=database, source="digest").order_by("start").first()
     return (
         first is not None
         and first.start <= start.timestamp()
-        and _windows(database, "digest", start, end) != []
+        and windows_of(database, "digest", start, end) != []
     )
 
 
@@ -72,36 +81,84 @@ def collected(
     A statement that both sources know is told once, as the digest; what only the log can tell (95th percentile, longest) is added to it.
     """
     around = _server(database)
-    judged: list[tuple[Figures, QueryKind, Window[int]]] = []
-    windows = {source: read_windows(_windows(database, source, now - span, now)) for source in SOURCES}
-    ids = [number for window in windows.values() for number in window.kinds]
-    kinds = {kind.id: kind for kind in _kinds(ids)}
-    pairs = {
-        (kind.schema, kind.pair): windows["slow_log"].figures(number)
-        for number in windows["slow_log"].kinds
-        if (kind := kinds.get(number)) is not None and kind.pair
+    windows = {source: read_windows(windows_of(database, source, now - span, now)) for source in SOURCES}
+    kinds = {
+        kind.id: kind for kind in _kinds([number for window in windows.values() for number in window.kinds])
     }
-    digests = {
-        (kinds[number].schema, kinds[number].pair) for number in windows["digest"].kinds if number in kinds
-    }
+    logged = _Logged(windows["slow_log"], kinds)
+    entries: list[_Entry] = []
     for source, window in windows.items():
         for number in window.kinds:
             kind = kinds.get(number)
-            if kind is None or (source == "slow_log" and kind.pair and (kind.schema, kind.pair) in digests):
+            if kind is None or (source == "slow_log" and number in logged.paired):
                 continue
             figures = replace(window.figures(number), first_seen=kind.first_seen)
-            if source == "digest":
-                figures = _with_log(figures, pairs.get((kind.schema, kind.pair)))
+            twin = logged.twin(kind) if source == "digest" else None
+            if twin is not None:
+                figures = _with_log(figures, windows["slow_log"].figures(twin.id))
             if only is None or severity(figures, window.total_time) == only:
-                judged.append((figures, kind, window))
-    judged.sort(key=lambda item: (-item[0].total_time, item[1].id))
-    worst = judged[:limit]
-    earlier = _earlier(database, span, now, {kind.source for _figures, kind, _window in worst})
-    plans = _plans([kind.id for _figures, kind, _window in worst])
-    return [
-        _answer(kind, figures, replace(around, total_time=window.total_time), now, span, earlier, plans)
-        for figures, kind, window in worst
+                entries.append(_Entry(kind, figures, window.total_time, twin))
+    entries.sort(key=lambda one: (-one.figures.total_time, one.kind.id))
+    worst = entries[:limit]
+    earlier = earlier_figures(database, span, now, {one.kind.source for one in worst})
+    plans = plans_of([one.kind.id for one in worst])
+    found = [
+        _answer(one, replace(around, total_time=one.total_time), now, span, earlier, plans) for one in worst
     ]
+    return [*(one for one in _running(database, around, now) if only in (None, one.severity)), *found][:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A kind of statement with its figures; `twin` is the same statement as the slow log has it."""
+
+    kind: QueryKind
+    figures: Figures
+    total_time: float | None
+    twin: QueryKind | None
+
+
+class _Logged:
+    """The kinds that a slow log tells of, by what they have in common with digests; `paired` are those that were asked for."""
+
+    def __init__(self, window: Window[int], kinds: Mapping[int, QueryKind]) -> None:
+        self._by_pair = {
+            (kind.schema, kind.pair): kind
+            for number in window.kinds
+            if (kind := kinds.get(number)) is not None and kind.pair
+        }
+        digests = {kind.pair for kind in kinds.values() if kind.source == "digest" and kind.pair}
+        self.paired = {kind.id for (_schema, pair), kind in self._by_pair.items() if pair in digests}
+
+    def twin(self, digest: QueryKind) -> QueryKind | None:
+        """A log does not always say which schema was in use."""
+        return self._by_pair.get((digest.schema, digest.pair)) or self._by_pair.get(("", digest.pair))
+
+
+def _running(database: str, around: Surroundings, now: datetime) -> list[SlowQuery]:
+    """The long statements that ran at the last visit, if that was just now."""
+    progress = QueryProgress.objects.filter(database=database, read_at__gte=now - RUNNING_FOR).first()
+    if progress is None:
+        return []
+    found: list[SlowQuery] = []
+    for row in progress.running:
+        figures = Figures(1, row["seconds"], max_time=row["seconds"], last_seen=progress.read_at)
+        kind = Kind(
+            query=server_text(row["statement"]),
+            source="processlist",
+            figures=figures,
+            schema=row["schema"] or "",
+        )
+        judged = judge(kind, around)
+        found.append(
+            replace(judged, p95_time=None, share_of_load=None, severity=_while_running(row["seconds"]))
+        )
+    return found
+
+
+def _while_running(seconds: float) -> QuerySeverity:
+    """One execution has no share of the load; what counts is how long it has run."""
+    return "high" if seconds >= 60 else "medium" if seconds >= 5 else "low"
 
 
 def _with_log(figures: Figures, log: Figures | None) -> Figures:
@@ -119,20 +176,22 @@ def _with_log(figures: Figures, log: Figures | None) -> Figures:
 
 
 def _answer(
-    kind: QueryKind,
-    figures: Figures,
+    one: _Entry,
     around: Surroundings,
     now: datetime,
     span: timedelta,
     earlier: Mapping[int, Figures],
     plans: Mapping[int, list[QueryPlan]],
 ) -> SlowQuery:
+    kind, figures = one.kind, one.figures
+    # The log has it as the client wrote it: its fingerprint is the one that other tools know.
+    named = one.twin or kind
     known = Kind(
         query=kind.query,
         source=cast("QuerySource", kind.source),
         figures=figures,
-        fingerprint=kind.fingerprint,
-        query_id=kind.query_id,
+        fingerprint=named.fingerprint,
+        query_id=named.query_id,
         digest=kind.key if kind.source == "digest" else "",
         schema=kind.schema,
     )
@@ -147,13 +206,13 @@ def _answer(
         if one.rule not in seen
     ]
     before = earlier.get(kind.id)
-    history = _history(kind, figures, before, plans.get(kind.id, []), now - span)
+    history = changed(figures, before, plans.get(kind.id, []), now - span)
     answer = measured(known, around, [*history, *kept, *fresh])
     had = plans.get(kind.id, [])
     return replace(
         answer,
         is_new=kind.first_seen >= now - NEW_FOR,
-        trend=_trend(before, figures),
+        trend=trend(before, figures),
         plan=had[0].plan if had else None,
         plan_history=tuple(
             {
@@ -167,70 +226,10 @@ def _answer(
     )
 
 
-def _history(
-    kind: QueryKind, figures: Figures, before: Figures | None, plans: Sequence[QueryPlan], since: datetime
-) -> list[Recommendation]:
-    """Advice from what was before: slower than it was, or on another plan."""
-    found = [
-        Recommendation(
-            "latency_regression",
-            "Slower than before",
-            finding.detail,
-            "application",
-            evidence={"before": finding.before, "after": finding.after, "method": "statistics"},
-            confidence="estimated",
-        )
-        for finding in ([] if before is None else latency_regression(before, figures))
-    ]
-    if len(plans) > 1 and plans[0].first_seen >= since:
-        found.append(
-            Recommendation(
-                "plan_change",
-                "Runs on another plan than before",
-                "; ".join(plans[0].changes),
-                "schema",
-                evidence={"before": plans[1].hash, "after": plans[0].hash, "method": "plan"},
-                confidence="estimated",
-            )
-        )
-    return found
-
-
-def _trend(before: Figures | None, now: Figures) -> float | None:
-    if before is None or not before.avg_time or now.avg_time is None:
-        return None
-    return now.avg_time / before.avg_time
-
-
-def _earlier(database: str, span: timedelta, now: datetime, sources: set[str]) -> dict[int, Figures]:
-    """What the same kinds cost in the span of the same length before."""
-    found: dict[int, Figures] = {}
-    for source in sources:
-        window = read_windows(_windows(database, source, now - 2 * span, now - span))
-        found |= {number: window.figures(number) for number in window.kinds}
-    return found
-
-
-def _windows(database: str, source: str, start: datetime, end: datetime) -> list[QueryWindow]:
-    """Those that lie in a span; one that begins before it counts where most of it is inside."""
-    rows = QueryWindow.objects.filter(database=database, source=source, start__lt=int(end.timestamp()))
-    fine = rows.filter(step=FINE, start__gte=int(start.timestamp()) - FINE // 2)
-    coarse = rows.filter(step=COARSE, start__gte=int(start.timestamp()) - COARSE // 2)
-    return [*fine, *coarse]
-
-
 def _kinds(ids: Sequence[int]) -> list[QueryKind]:
     found: list[QueryKind] = []
     for first in range(0, len(ids), 500):
         found += QueryKind.objects.filter(id__in=ids[first : first + 500])
-    return found
-
-
-def _plans(ids: Sequence[int]) -> dict[int, list[QueryPlan]]:
-    """The plans of each kind, the present one first."""
-    found: dict[int, list[QueryPlan]] = {}
-    for plan in QueryPlan.objects.filter(kind_id__in=list(ids)).order_by("-last_seen", "-id"):
-        found.setdefault(plan.kind_id, []).append(plan)
     return found
 
 

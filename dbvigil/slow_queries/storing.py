@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 
 from dbvigil.models import QueryKind, QueryProgress, QueryWindow, TargetState
 from dbvigil.query import QuerySource
-from dbvigil.slow_queries.collecting import Collected, Description, Name
+from dbvigil.slow_queries.collecting import Collected, Description
+from dbvigil.slow_queries.log_source import Name
 from dbvigil.slow_queries.packing import Window, deflated, inflated, pack, unpack
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def save(database: str, holder: str, token: int, found: Collected, ids: Ids) -> 
                 "read_at": found.taken_at,
                 "data": deflated(found.progress),
                 "trouble": dict(found.trouble),
+                "running": [dict(row) for row in found.running],
             },
         )
         if not TargetState.objects.filter(alias=database, holder=holder, token=token).exists():
