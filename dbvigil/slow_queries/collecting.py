@@ -6,11 +6,12 @@ No Django, no clock: whoever asks keeps what is found. A `Collector` goes on fro
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dbvigil.errors import MissingObject, MissingPrivilege
@@ -19,7 +20,7 @@ from dbvigil.queries.fingerprint import digest_cut, fingerprint, pair_key, serve
 from dbvigil.queries.histograms import grown, kept_by, read_histograms
 from dbvigil.query import QuerySource
 from dbvigil.server import Server
-from dbvigil.slow_queries.log_source import LogPlace, Name, read_log
+from dbvigil.slow_queries.log_source import LogNews, LogPlace, Name, read_log
 from dbvigil.slow_queries.moment import running
 from dbvigil.slow_queries.packing import Cost, Window, figures, names, row
 from dbvigil.types import Flavor
@@ -28,6 +29,13 @@ logger = logging.getLogger(__name__)
 
 WITH_HISTOGRAM = 20
 """Digests of one reading whose histograms are read: those that took most time since the last one."""
+LOG_SECONDS = 2.0
+"""What reading the slow log may take."""
+_LOG_REST = timedelta(hours=1)
+_TOO_LARGE = (
+    f"the slow log took more than {LOG_SECONDS:g} s to read and is left alone for an hour;"
+    " a table has no index: truncate it now and then"
+)
 REMEMBERED = 2_000
 """Digests whose counters are remembered: those seen last. One that was forgotten counts again from its next reading on."""
 
@@ -73,6 +81,7 @@ class Collector:
         self._log: LogPlace | None = None
         self._histograms: dict[Key, dict[int, int]] = {}
         self._known = set(known)
+        self._log_again = datetime.fromtimestamp(0, UTC)
         if progress:
             try:
                 self._before = _reading(progress["reading"]) if progress.get("reading") else None
@@ -108,8 +117,7 @@ class Collector:
         except (MissingObject, MissingPrivilege) as error:
             trouble["digest"] = str(error)
         try:
-            log = await read_log(server, self._log, now)
-            self._log = log.place
+            log = await self._read_log(server, now)
             if log.trouble:
                 trouble["slow_log"] = log.trouble
             if log.window is not None:
@@ -128,6 +136,19 @@ class Collector:
             "log": None if self._log is None else self._log.to_dict(),
         }
         return Collected(now, windows, new, progress, trouble, await running(server), samples)
+
+    async def _read_log(self, server: Server, now: datetime) -> LogNews:
+        """What is new in the log. The table has no index: one that has grown large is left alone for a while, for the server's sake."""
+        if now < self._log_again:
+            return LogNews(self._log, trouble=_TOO_LARGE)
+        try:
+            async with asyncio.timeout(LOG_SECONDS):
+                log = await read_log(server, self._log, now)
+        except TimeoutError:
+            self._log_again = now + _LOG_REST
+            return LogNews(self._log, trouble=_TOO_LARGE)
+        self._log = log.place
+        return log
 
     async def _digests(
         self, server: Server, now: datetime

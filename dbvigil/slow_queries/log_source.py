@@ -15,6 +15,7 @@ from dbvigil.queries.fingerprint import query_id
 from dbvigil.queries.slowlog import Event, Position, TablePosition, follow, read_table
 from dbvigil.queries.slowlog.digest import summary
 from dbvigil.queries.slowlog.follow import at_end
+from dbvigil.queries.slowlog.table import from_now
 from dbvigil.queries.slowlog.tally import Tally
 from dbvigil.query import QuerySource
 from dbvigil.server import Server
@@ -89,8 +90,7 @@ async def read_log(server: Server, place: LogPlace | None, now: datetime) -> Log
         return await asyncio.to_thread(_news, LogPlace(now.timestamp(), file=position), events, seconds)
     if "TABLE" in output:
         if place is None or place.table is None:
-            begin = TablePosition(int(float(where["clock"]) * 1e6))
-            return LogNews(LogPlace(now.timestamp(), table=begin))
+            return LogNews(LogPlace(now.timestamp(), table=from_now(float(where["clock"]))))
         events, rows = await read_table(server, place.table)
         return _news(LogPlace(now.timestamp(), table=rows), events, seconds)
     return LogNews(None)

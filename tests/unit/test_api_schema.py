@@ -46,6 +46,7 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         ("GET", "metrics/"),
         ("GET", "metrics/{database}/history/"),
+        ("GET", "slow-queries/"),
         ("GET", "health/"),
         ("GET", "dashboard/"),
         ("GET", "alerts/"),

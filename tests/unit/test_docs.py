@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 _LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(?:#[^)\s]*)?\)")
 _TEST = re.compile(r"`(test_\w+)`")
 _DEFINED = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
-_SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT)_[A-Z_]+\b")
+_SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT|QUERY)_[A-Z_]+\b")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -38,7 +38,7 @@ def test_a_full_url() -> None:
     [
         ("mysql://u@h", Target("a", host="h", user="u")),
         ("mariadb://u:@h/", Target("a", host="h", user="u")),
-        ("mysql://u:p@h/shop", Target("a", host="h", user="u", password="p")),
+        ("mysql://u:p@h/shop", Target("a", host="h", user="u", password="p", schema="shop")),
         ("mysql://u:p@[::1]:3310/", Target("a", host="::1", port=3310, user="u", password="p")),
         ("mysql://u:p:q@h/", Target("a", host="h", user="u", password="p:q")),
         ("mysql://u:p@q@h/", Target("a", host="h", user="u", password="p@q")),

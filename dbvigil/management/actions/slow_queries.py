@@ -40,7 +40,7 @@ def _flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--now", action="store_true", help="ask the servers now: all since their counters began"
     )
-    parser.add_argument("--severity", choices=SEVERITIES, help="only those of this severity")
+    parser.add_argument("--severity", metavar="S", choices=SEVERITIES, help="only those of this severity")
 
 
 def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:

@@ -45,6 +45,11 @@ class TablePosition:
         return cls(body["at_us"], tuple(body["seen"]))
 
 
+def from_now(clock: float) -> TablePosition:
+    """Where `read_table` goes on with what is written after `clock`, seconds since 1970 by the server's own clock."""
+    return TablePosition(int(clock * 1e6) + _OVERLAP_US)
+
+
 async def read_table(
     server: Server, position: TablePosition | None = None, *, limit: int = ROWS
 ) -> tuple[list[Event], TablePosition]:
