@@ -108,3 +108,19 @@ class QueryProgress(models.Model):
 
     def __str__(self) -> str:
         return self.database
+
+
+class Deployment(models.Model):
+    """A moment at which what runs against a database changed; `database` empty means every database."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=100)
+    database = models.CharField(max_length=100, default="", blank=True)
+    at = models.DateTimeField()
+    by = models.CharField(max_length=150, default="", blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="dbvigil_deployment_at")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -102,8 +102,26 @@ def _facts(one: SlowQuery) -> str:
         if one.rows_examined_per_row_sent is None
         else f"{one.rows_examined_per_row_sent:,.0f} rows read for each one given",
         "" if one.trend is None else f"{one.trend:.2g} times as long as before",
+        _deployment(one.since_deployment),
     ]
     return ", ".join(fact for fact in facts if fact)
+
+
+def _deployment(since: Mapping[str, Any] | None) -> str:
+    """What the newest deployment did to it, where it did something."""
+    if since is None:
+        return ""
+    name = clean(since["name"])
+    if since["is_new"]:
+        return f"new since {name}"
+    told = f"{since['trend']:.2g} times as long since {name}" if since["slower"] else ""
+    return told + (
+        " on another plan"
+        if told and since["plan_changed"]
+        else f"another plan since {name}"
+        if since["plan_changed"]
+        else ""
+    )
 
 
 def _where(one: SlowQuery) -> str:

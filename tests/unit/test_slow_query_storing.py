@@ -13,7 +13,7 @@ from dbvigil.models import QueryKind, QueryPlan, QueryProgress, QueryWindow, Tar
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.plan import Plan, PlanNode
 from dbvigil.query import QuerySource, Recommendation
-from dbvigil.slow_queries import analysis, storing
+from dbvigil.slow_queries import analysis, deployments, storing
 from dbvigil.slow_queries.collecting import Collected, Description
 from dbvigil.slow_queries.log_source import Name
 from dbvigil.slow_queries.packing import Cost, Window
@@ -224,10 +224,10 @@ def test_what_runs_now_is_told_while_it_is_now() -> None:
 
 
 def test_watched_since() -> None:
-    assert not covers("shop", NOW - timedelta(hours=1), NOW)
+    assert not covers("shop", NOW - timedelta(hours=1))
     keep(found(NOW - timedelta(hours=2), {REPORT: Figures(1, 1.0)}), found(NOW, {REPORT: Figures(1, 1.0)}))
-    assert covers("shop", NOW - timedelta(hours=1), NOW)
-    assert not covers("shop", NOW - timedelta(hours=3), NOW)
+    assert covers("shop", NOW - timedelta(hours=1))
+    assert not covers("shop", NOW - timedelta(hours=3))
 
 
 # -- what was looked at closely
@@ -329,3 +329,61 @@ def test_samples_stay_in_memory() -> None:
     waiting.flush()
     held = [bytes(row.data or b"") for row in QueryProgress.objects.all()]
     assert not any(b"ada" in data for data in held)
+
+
+# -- deployments
+
+
+def test_what_a_deployment_did_to_a_statement() -> None:
+    release = NOW - timedelta(minutes=32)
+    keep(
+        found(
+            release - timedelta(minutes=10),
+            {BY_ADDRESS: Figures(100, 1.0, rows_examined=100), REPORT: Figures(50, 5.0)},
+        ),
+        found(
+            release + timedelta(minutes=10),
+            {BY_ADDRESS: Figures(100, 30.0, rows_examined=10**6), REPORT: Figures(50, 5.0)},
+        ),
+    )
+    assert collected("shop", timedelta(hours=1), NOW)[0].since_deployment is None
+    deployments.deployed("v1.2", "shop", "ada", NOW, minutes_ago=32)
+    deployments.deployed("elsewhere", "other", "ada", NOW)
+    address, report = collected("shop", timedelta(hours=1), NOW)
+    assert address.since_deployment == {
+        "name": "v1.2",
+        "at": "2026-03-01T11:30:00.000Z",
+        "is_new": False,
+        "trend": pytest.approx(30.0),
+        "slower": "an execution takes 0.3 s, 0.01 s before; it reads 10,000 rows instead of 1: look for another plan or grown data",
+        "plan_changed": False,
+    }
+    assert report.since_deployment is not None
+    assert (report.since_deployment["trend"], report.since_deployment["slower"]) == (1.0, "")
+    assert [row["name"] for row in deployments.deployments(NOW - timedelta(days=1), "shop")] == ["v1.2"]
+
+
+def test_the_newest_deployment_of_a_database_or_of_all_counts() -> None:
+    keep(found(kinds={REPORT: Figures(1, 1.0)}))
+    deployments.deployed("old", "", "", NOW, minutes_ago=60 * 24 * 8)
+    assert collected("shop", timedelta(hours=1), NOW)[0].since_deployment is None
+    deployments.deployed("everywhere", "", "", NOW, minutes_ago=90)
+    deployments.deployed("here", "shop", "", NOW, minutes_ago=120)
+    told = collected("shop", timedelta(hours=1), NOW)[0].since_deployment
+    assert told is not None
+    assert (told["name"], told["is_new"], told["trend"]) == ("everywhere", True, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes", "field"),
+    [
+        ("", 0, "name"),
+        ("x" * 101, 0, "name"),
+        ("a\nb", 0, "name"),
+        ("v1", -1, "minutes_ago"),
+        ("v1", 1e9, "minutes_ago"),
+    ],
+)
+def test_a_deployment_that_is_none_is_told(name: str, minutes: float, field: str) -> None:
+    with pytest.raises(ConfigurationError, match=field):
+        deployments.deployed(name, "", "", NOW, minutes)
