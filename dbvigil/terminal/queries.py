@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dbvigil.display import seconds
 from dbvigil.query import Recommendation, SlowQuery
 from dbvigil.terminal.plain import aligned
-from dbvigil.terminal.text import Glyphs, clean, duration
+from dbvigil.terminal.text import Glyphs, clean
 
 _STYLES: Mapping[str, str] = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _HEAD = (
@@ -31,15 +32,6 @@ _HEAD = (
 _NONE = "no statement is known"
 _ADVICE = 3
 _BAR = 20
-
-
-def seconds(value: float | None) -> str:
-    """A time for people: "3.2 ms", "41 s", "n/a"."""
-    if value is None:
-        return "n/a"
-    if value < 1:
-        return f"{value * 1000:.3g} ms"
-    return f"{value:.3g} s" if value < 120 else duration(value)
 
 
 def lines(body: Mapping[str, Any], found: Sequence[SlowQuery]) -> list[str]:
