@@ -155,9 +155,9 @@ def query_rules_page() -> str:
         "# Query rules\n\n"
         + _MADE
         + f"What [slow queries](../how-to/slow-queries.md) are advised on: {len(query_rules.ALL)} rules, by what each needs to know. A "
-        "rule that lacks what it\nneeds says nothing. *Kind* is what the advice asks you to change; *weight* orders the advice on one statement "
-        "(1 style, 2 cost,\n3 danger); *confidence* is what it rests on: `heuristic` on the text, `estimated` on the server's own "
-        "schema, plan or figures. Each example\nis a statement on which the rule speaks; the test suite runs every one of them.\n"
+        "rule that lacks what it\nneeds says nothing. *Kind* is what the advice asks you to change; *weight* orders the advice on one "
+        "statement (1 style, 2 cost,\n3 danger); *confidence* is what it rests on: `heuristic` on the text, `estimated` on the "
+        "server's own schema, plan or figures. Each example\nis a statement on which the rule speaks; the test suite runs every one.\n"
     )
     for needs, words in _NEEDS.items():
         rules = [rule for rule in query_rules.ALL if rule.needs == needs]
