@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
 from dbvigil.queries.rules.ddl import add_index, drop_index, full_name, quoted
-from dbvigil.queries.rules.names import base_type, big, tables, usable
-from dbvigil.queries.schema import Column, Index, Table
+from dbvigil.queries.rules.names import base_type, big, tables, usable, width
+from dbvigil.queries.schema import Index, Table
 
 _CAPACITY = {"tinyint": 2**7 - 1, "smallint": 2**15 - 1, "mediumint": 2**23 - 1, "int": 2**31 - 1}
 _NEARLY_FULL = 0.5
@@ -65,34 +65,13 @@ def wide_primary_key(subject: Subject) -> Iterable[Finding]:
         key, others = table.primary_key, [index for index in table.indexes if not index.primary]
         if key is None or len(others) < 2 or not big(table):
             continue
-        widths = [_width(table.column(name)) for name in key.columns]
+        widths = [width(table.column(name)) for name in key.columns]
         total = sum(width for width in widths if width is not None)
         if None not in widths and total > _WIDE_KEY_BYTES:
             yield Finding(
                 f"the primary key ({', '.join(key.columns)}) of {table.name} has up to {total} bytes, repeated in"
                 f" {len(others)} other indexes"
             )
-
-
-def _width(column: Column | None) -> int | None:
-    """Bytes at most; None where not known."""
-    if column is None:
-        return None
-    base = base_type(column)
-    length = column.type.partition("(")[2].partition(")")[0]
-    if base in {"char", "varchar", "binary", "varbinary"} and length.isdigit():
-        bytes_each = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3}.get(column.charset or "", 1)
-        return int(length) * bytes_each
-    return {
-        "tinyint": 1,
-        "smallint": 2,
-        "mediumint": 3,
-        "int": 4,
-        "bigint": 8,
-        "datetime": 8,
-        "timestamp": 7,
-        "date": 3,
-    }.get(base)
 
 
 def _plain(table: Table) -> list[Index]:
