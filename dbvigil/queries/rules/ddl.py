@@ -24,7 +24,13 @@ def full_name(table: Table) -> str:
 
 
 def add_index(
-    table: Table, parts: tuple[str, ...], name: str = "", *, algorithm: str = "", lock: str = ""
+    table: Table,
+    parts: tuple[str, ...],
+    name: str = "",
+    *,
+    unique: bool = False,
+    algorithm: str = "",
+    lock: str = "",
 ) -> str:
     """`parts` as they stand in the DDL: quoted, with DESC or as an expression.
 
@@ -32,8 +38,9 @@ def add_index(
     """
     usual = _gently(table)
     how = f"ALGORITHM={algorithm or usual[0]}, LOCK={lock or usual[1]}"
+    kind = "UNIQUE INDEX" if unique else "INDEX"
     columns = ", ".join(parts)
-    return f"ALTER TABLE {full_name(table)} ADD INDEX {quoted(name or free_name(table, parts))} ({columns}), {how}"
+    return f"ALTER TABLE {full_name(table)} ADD {kind} {quoted(name or free_name(table, parts))} ({columns}), {how}"
 
 
 def drop_index(table: Table, name: str) -> str:
@@ -48,10 +55,19 @@ def _gently(table: Table) -> tuple[str, str]:
 
 def hide_index(subject: Subject, table: Table, name: str) -> str:
     """Takes an index out of the optimizer's sight, undone at once; "" where the server cannot."""
+    return _sight(subject, table, name, "")
+
+
+def show_index(subject: Subject, table: Table, name: str) -> str:
+    """Gives a hidden index back to the optimizer; "" where the server cannot."""
+    return _sight(subject, table, name, "NOT ")
+
+
+def _sight(subject: Subject, table: Table, name: str, no: str) -> str:
     if subject.flavor == "mariadb":
-        word = "IGNORED" if subject.version >= (10, 6, 0) else ""
+        word = f"{no}IGNORED" if subject.version >= (10, 6, 0) else ""
     else:
-        word = "INVISIBLE" if subject.version >= (8, 0, 0) else ""
+        word = "" if subject.version < (8, 0, 0) else "VISIBLE" if no else "INVISIBLE"
     return f"ALTER TABLE {full_name(table)} ALTER INDEX {quoted(name)} {word}" if word else ""
 
 
