@@ -2,6 +2,7 @@
 
 from dbvigil.management.actions import (
     acknowledge,
+    advise,
     alerts,
     backtest,
     config,
@@ -26,6 +27,7 @@ ACTIONS: tuple[Action, ...] = (
     status.ACTION,
     metrics.ACTION,
     slow_queries.ACTION,
+    advise.ACTION,
     alerts.ACTION,
     test_alerts.ACTION,
     preview_alert.ACTION,

@@ -51,9 +51,7 @@ async def read_index_uses(server: Server, schemas: Collection[str]) -> list[Inde
         counted, otherwise = await _counted(server, schema)
         for row in await server.rows(INDEXES, (schema,)):
             table, index = row["table_name"], row["index_name"]
-            reads = (
-                None if counted is None else counted.get((table.lower(), index.lower()), _missing(counted))
-            )
+            reads = counted.get((table.lower(), index.lower()), otherwise)
             age = number(row["age"])
             since = uptime if age is None else max(0.0, min(uptime, float(age)))
             found.append(IndexUse(server.target.alias, reads, since, row["table_schema"], table, index))
