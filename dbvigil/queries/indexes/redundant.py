@@ -9,7 +9,8 @@ from typing import Literal
 
 from dbvigil.queries.rules.base import Subject
 from dbvigil.queries.rules.ddl import add_index, drop_index, hide_index, quoted, show_index
-from dbvigil.queries.rules.redundancy import needless, twins
+from dbvigil.queries.rules.redundancy import Kind, needless, twins
+from dbvigil.queries.rules.redundancy import Needless as Finding
 from dbvigil.queries.rules.statistics_history import IndexUse, unused_indexes
 from dbvigil.queries.schema import Index, Schema, Table
 from dbvigil.types import Flavor
@@ -49,14 +50,7 @@ def redundant_indexes(
     subject = Subject("", None, flavor, version, schema)
     found: list[Needless] = []
     for table in _tables(schema):
-        chosen = [*needless(table), *twins(table)]
-        going = {one.index.name for one in chosen}
-        said: set[str] = set()
-        # What is kept must not be on the list itself, where there is a choice.
-        for one in sorted(chosen, key=lambda one: one.kept.name in going):
-            if one.index.name in said:
-                continue
-            said.add(one.index.name)
+        for one in _settled([*needless(table), *twins(table)]):
             detail = {
                 "duplicate": f"{one.kept.name} has the same columns",
                 "prefix": f"{one.kept.name} ({', '.join(one.kept.columns)}) begins with its columns",
@@ -65,6 +59,24 @@ def redundant_indexes(
             note = _note(schema, table, one.index, one.kept)
             found.append(_made(subject, table, one.index, one.kind, detail, one.kept.name, note))
     return tuple(found)
+
+
+def _settled(found: list[Finding]) -> list[Finding]:
+    """Each index once, and what is kept for it not on the list itself."""
+    # What does without the key at its end is kept for its order by that key, which a longer index has not.
+    kept = {one.kept.name for one in found if one.kind == "primary_key"}
+    going: dict[str, Finding] = {}
+    for one in found:
+        if one.index.name not in kept:
+            going.setdefault(one.index.name, one)
+    settled: list[Finding] = []
+    for one in going.values():
+        last = one
+        while last.kept.name in going:
+            last = going[last.kept.name]
+        kind: Kind = "duplicate" if len(last.kept.parts) == len(one.index.parts) else "prefix"
+        settled.append(one if last is one else Finding(one.index, last.kept, kind))
+    return settled
 
 
 def unused(
