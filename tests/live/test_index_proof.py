@@ -27,7 +27,9 @@ TABLES = (
 )
 DIGITS = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6"
 DIGITS += " UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
-NUMBERS = f"SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n FROM {DIGITS} a, {DIGITS} b, {DIGITS} c, {DIGITS} e"
+NUMBERS = (
+    f"SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n FROM {DIGITS} a, {DIGITS} b, {DIGITS} c, {DIGITS} e"
+)
 CUSTOMERS = f"INSERT INTO customers SELECT n + 1, CONCAT('r', n % 7), X'00ff27', IF(n % 3, NULL, '0000-00-00') FROM ({NUMBERS}) x WHERE n < 2000"
 # Nine of ten orders are done; the others' states are rare. A tenth of them are the first customer's.
 ORDERS = f"""INSERT INTO orders (customer_id, status, code, total, note, seen)
@@ -62,7 +64,9 @@ async def proofs(
     monitored = Server(parse_url("t", server.url(USER, PASSWORD)))
     try:
         schema = await known(monitored)
-        return await verify(monitored, workload, candidates, schema, **({"budget": Budget(load_share=100)} | options))
+        return await verify(
+            monitored, workload, candidates, schema, **({"budget": Budget(load_share=100)} | options)
+        )
     finally:
         await monitored.close()
 
@@ -72,7 +76,9 @@ async def known(server: Server) -> Schema:
 
 
 async def test_an_index_that_helps_is_verified(proved: PrivateServer) -> None:
-    (proof,) = await proofs(proved, [query("SELECT id, total FROM orders WHERE code = ?")], [candidate("orders", "code")])
+    (proof,) = await proofs(
+        proved, [query("SELECT id, total FROM orders WHERE code = ?")], [candidate("orders", "code")]
+    )
     assert proof.outcome == "verified", proof
     assert proof.speed_up is not None and proof.speed_up > 20
     assert proof.before is not None and proof.after is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.queries.rules.names import base_type
 from dbvigil.queries.schema import Column, Table
@@ -44,6 +46,17 @@ def comparable(column: Column, name: str = "") -> str:
         return literal(column, name)
     at = name or quoted(column.name)
     return f"COALESCE(CONCAT('_utf8mb4 X''', HEX(CONVERT({at} USING utf8mb4)), ''''), 'NULL')"
+
+
+_VALUE = (
+    r"(?:NULL|-?[0-9][0-9.eE+-]*|'[-0-9 :.]*'|X'[0-9A-F]*'|0x[0-9A-F]+|CONVERT\(X'[0-9A-F]*' USING utf8mb4\))"
+)
+_ROW = re.compile(rf"\({_VALUE}(?:,{_VALUE})*+\)")
+
+
+def is_row(text: object) -> bool:
+    """Whether this is a row as `row_literal` writes it, and nothing else: a monitored server's answer becomes a statement elsewhere."""
+    return isinstance(text, str) and _ROW.fullmatch(text) is not None
 
 
 def stored(table: Table) -> tuple[Column, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dbvigil.errors import ServerError
 from dbvigil.queries.proof.budget import Purse, Spent
-from dbvigil.queries.proof.columns import comparable, row_literal, stored
+from dbvigil.queries.proof.columns import comparable, is_row, row_literal, stored
 from dbvigil.queries.proof.sampling import Group, Name, Part, SamplePlan, identity_of, name_of
 from dbvigil.queries.proof.structure import structure
 from dbvigil.queries.rules.ddl import full_name, quoted
@@ -57,7 +58,11 @@ async def make_tables(
         (row,) = await purse.rows(SHOWN.format(table=full_name(part.table)), 1, counted=False)
         shown = next(str(text) for title, text in row.items() if title.lower() == "create table")
         for home in homes:
-            made = structure(f"{quoted(home[part.table.schema.lower()])}.{quoted(part.table.name)}", shown)
+            name = f"{quoted(home[part.table.schema.lower()])}.{quoted(part.table.name)}"
+            try:
+                made = structure(name, shown)
+            except ValueError as error:
+                raise ServerError(f"{part.table.name} cannot be made again: {error}") from None
             await sandbox.rows(made.create)
             if made.keys:
                 later.append(made.keys)
@@ -199,6 +204,8 @@ async def _write(sandbox: Server, table: Table, home: Mapping[str, str], rows: S
     batch: list[str] = []
     size = 0
     for row in rows:
+        if not is_row(row):
+            raise ServerError(f"rows of {table.name} came in a form that was not asked for")
         batch.append(row)
         size += len(row)
         if size >= _BYTES_AN_INSERT:

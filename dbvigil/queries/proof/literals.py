@@ -74,6 +74,7 @@ class _Places:
     lower: dict[str, list[exp.Placeholder]] = field(default_factory=lambda: defaultdict(list))
     upper: dict[str, list[exp.Placeholder]] = field(default_factory=lambda: defaultdict(list))
     like: dict[str, list[exp.Placeholder]] = field(default_factory=lambda: defaultdict(list))
+    unequal: dict[str, list[exp.Placeholder]] = field(default_factory=lambda: defaultdict(list))
 
 
 async def cases(
@@ -137,7 +138,8 @@ async def _fill(
     for block in from_tree:
         for places in _places(block).values():
             await _fill_table(sandbox, places, home, each)
-        for item in block.select.expressions:
+        having = block.select.args.get("having")
+        for item in [*block.select.expressions, *([having] if having else [])]:
             for holder in list(item.find_all(exp.Placeholder)):
                 if holder.find_ancestor(exp.Select) is block.select:
                     holder.replace(exp.Literal.number(1))
@@ -162,7 +164,7 @@ def _places(block: Block) -> dict[str, _Places]:
     def at(bound: Bound) -> _Places:
         return found.setdefault(bound.alias, _Places(bound.table))
 
-    for node in block.own(exp.EQ, exp.NullSafeEQ, exp.In, exp.Between, exp.Like, *_RANGES):
+    for node in block.own(exp.EQ, exp.NullSafeEQ, exp.NEQ, exp.In, exp.Between, exp.Like, *_RANGES):
         if isinstance(node, exp.In):
             bound, values = block.bound(node.this), node.expressions
             if bound and values and all(isinstance(one, exp.Placeholder) for one in values):
@@ -184,6 +186,8 @@ def _places(block: Block) -> dict[str, _Places]:
                 name = bound.column.name.lower()
                 if isinstance(node, exp.EQ | exp.NullSafeEQ):
                     at(bound).equal[name].append(other)
+                elif isinstance(node, exp.NEQ):
+                    at(bound).unequal[name].append(other)
                 elif isinstance(node, exp.Like):
                     at(bound).like[name].append(other)
                 else:
@@ -215,6 +219,10 @@ async def _fill_table(sandbox: Server, places: _Places, home: Mapping[str, str],
             values = list(dict.fromkeys([*values, *(row["value_0"] for row in more)]))[:MANY]
         for node in lists:
             node.set("expressions", [_raw(value) for value in values])
+    for name, holders in places.unequal.items():
+        value = (await _row(sandbox, table, target, [name], each.place))[name]
+        for holder in holders:
+            holder.replace(_raw(value))
     equal = " AND ".join(f"{quoted(name)} = {value}" for name, value in chosen.items()) or "TRUE"
     for name in dict.fromkeys([*places.lower, *places.upper, *places.like]):
         known = f"{equal} AND {_known([name])}"

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import statistics
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,9 @@ _DOUBLINGS = 14
 
 RUNS = 3
 _TIME_LIMITS = (1969, 3024)
+_MOST_RUNS = 12
 _FEW_PAGES = 20
+_LOOKS, _STILL, _LOOK_SECONDS = 100, 3, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,16 @@ class Meter:
         self._own_rows = min(one.rows for one in found)
         self._own_pages = min(one.pages for one in found)
 
+    async def quiet(self) -> None:
+        """Wait until the server has done what others left to do in the background, as after DDL; not for ever."""
+        still = 0
+        for _ in range(_LOOKS):
+            run = await self._counted(NOTHING)
+            still = still + 1 if run.pages <= self._own_pages else 0
+            if still == _STILL:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def measure(self, sql: str, *, ordered: bool = False) -> Run:
         """Run `sql` until there are `RUNS` executions after a first one that warms the cache; `ordered`: the order of rows matters."""
         await self._limited(self._limit)
@@ -94,6 +106,9 @@ class Meter:
             if not first.complete:
                 return first
             runs = [await self._once(sql, ordered) for _ in range(RUNS)]
+            # The pages are those of the whole server: what came in between shows as runs that do not agree.
+            while len(runs) < _MOST_RUNS and not _agree(runs):
+                runs.append(await self._once(sql, ordered))
         finally:
             await self._limited(0)
         return Run(
@@ -166,6 +181,12 @@ def weights_of(scan: Run, lookups: Run, reference: Weights) -> Weights:
         and reference.page / _FAR <= page <= reference.page * _FAR
     )
     return Weights(row, page) if near else reference
+
+
+def _agree(runs: Sequence[Run]) -> bool:
+    """Whether the two runs that read least saw about the same number of pages."""
+    least, next_one = sorted(run.pages for run in runs)[:2]
+    return next_one - least <= max(2, least * 0.05)
 
 
 def _checksum(rows: Iterable[Mapping[str, Any]], ordered: bool) -> str:

@@ -119,26 +119,25 @@ async def _tried(
     tell: Progress,
 ) -> list[Proof]:
     proofs: list[Proof] = []
-    late = False
+    late = ""
     doubts = _doubts(bench.sandbox, own)
     for place, candidate in enumerate(candidates):
         tell(f"trying {candidate.table}", 0.4 + 0.6 * place / len(candidates))
         table = schema.tables.get(_name(candidate))
         if late or table is None or _name(candidate) in plan.refused:
-            why = (
-                "the time in the sandbox was used up before its turn"
-                if late
-                else _missing(candidate, schema, plan)
-            )
+            why = late or _missing(candidate, schema, plan)
             proofs.append(untested(candidate, why))
             continue
         try:
             tried = await bench.attempt(candidate, table, statements)
         except TimeIsUp:
-            late = True
+            late = "the time in the sandbox was used up before its turn"
             proofs.append(untested(candidate, "the time in the sandbox was used up while it was tried"))
         except StatementFailed as error:
             proofs.append(untested(candidate, f"the sandbox does not take it (error {error.code})"))
+        except ServerError as error:
+            late = f"the sandbox was lost: {_reason(error)}"
+            proofs.append(untested(candidate, late))
         else:
             proofs.append(proof_of(candidate, table, tried, statements, copied, weights, doubts))
     return proofs

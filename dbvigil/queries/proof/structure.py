@@ -9,6 +9,8 @@ _COLUMN = re.compile(r"^  `")
 _PRIMARY = re.compile(r"^  PRIMARY KEY ")
 _UNIQUE = re.compile(r"^  UNIQUE KEY ")
 _KEY = re.compile(r"^  (?:FULLTEXT |SPATIAL )?KEY ")
+_QUOTED = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'")
+_CODE = re.compile(r"/\*M?!\d* [\w ]*\*/")
 _OWN_COLLATION = re.compile(r"\bCOLLATE=(\w+)")
 _OWN_CHARSET = re.compile(r"\bCHARSET=(\w+)")
 
@@ -31,15 +33,17 @@ def structure(name: str, shown: str) -> Structure:
     later: list[str] = []
     has_primary = any(_PRIMARY.match(line) for line in lines)
     for line in lines[1:]:
-        text = line.rstrip().removesuffix(",")
+        text = _CODE.sub("", line.rstrip().removesuffix(",")).rstrip()
+        if text.startswith(")"):
+            break
+        if not _contained(text):
+            raise ValueError("the server shows no plain table")
         if _COLUMN.match(text):
             inner.append(re.sub(r" AUTO_INCREMENT\b", "", text))
         elif _PRIMARY.match(text) or _UNIQUE.match(text):
             inner.append(_plain(text))
         elif _KEY.match(text):
             (later if has_primary else inner).append(_plain(text))
-        elif text.startswith(")"):
-            break
     if not lines or not lines[0].startswith("CREATE TABLE") or not inner:
         raise ValueError("the server shows no plain table")
     end = next((line for line in lines if line.startswith(")")), "")
@@ -54,3 +58,14 @@ def structure(name: str, shown: str) -> Structure:
 def _plain(text: str) -> str:
     """An index without a parser or comment of its own."""
     return re.sub(r" COMMENT '(?:[^'\\]|\\.|'')*'", "", text)
+
+
+def _contained(text: str) -> bool:
+    """Whether a line stays within the brackets of the table: what a monitored server shows is run elsewhere, and not believed blindly."""
+    bare = _QUOTED.sub("", text)
+    depth = 0
+    for character in bare:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return depth == 0 and not any(mark in bare for mark in ("'", "`", '"', ";", "/*", "--", "#"))

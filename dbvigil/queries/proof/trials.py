@@ -22,7 +22,7 @@ from dbvigil.queries.workload import Candidate
 INDEX = "dbvigil_candidate"
 ADD = "ALTER TABLE {table} ADD INDEX {index} ({columns})"
 REMOVE = "ALTER TABLE {table} DROP INDEX {index}"
-EXPLAIN = "EXPLAIN {sql}"
+EXPLAIN = {"mariadb": "EXPLAIN {sql}", "mysql": "EXPLAIN FORMAT=TRADITIONAL {sql}"}
 COUNT = "SELECT COUNT(*) AS number FROM {table}"
 
 
@@ -55,6 +55,7 @@ class Bench:
         name: Name = (candidate.schema.lower(), candidate.table.lower())
         failed: dict[str, str] = {}
         reading = [one for one in statements if name in one.tables and not one.untested]
+        await self.meter.quiet()
         for statement in reading:
             for case in (*statement.small.values(), *statement.big.values()):
                 if case.sql not in self._before:
@@ -76,6 +77,7 @@ class Bench:
                 await server.rows(ADD.format(table=place, index=INDEX, columns=columns))
                 took = time.perf_counter() - began
                 await server.rows(ANALYZE.format(table=place))
+            await self.meter.quiet()
             served: list[Trial] = []
             others: list[Trial] = []
             for statement in reading:
@@ -112,7 +114,8 @@ class Bench:
         return found
 
     async def _uses(self, sql: str) -> bool:
-        rows = await self.sandbox.server.rows(EXPLAIN.format(sql=sql))
+        server = self.sandbox.server
+        rows = await server.rows(EXPLAIN["mariadb" if server.info.is_mariadb else "mysql"].format(sql=sql))
         return any(INDEX in str(row.get("key") or "") for row in rows)
 
     async def _count(self, place: str) -> int:
@@ -141,4 +144,4 @@ def build_seconds(build: tuple[float, int], rows: int | None) -> float | None:
     if rows is None or sampled < 2 or seconds <= 0:
         return None
     many = max(rows, 2)
-    return round(seconds * (many * math.log(many)) / (sampled * math.log(sampled)), 1)
+    return round(seconds * (many * math.log(many)) / (sampled * math.log(sampled)), 3)

@@ -71,37 +71,35 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
     interval = (round(min(ratios), 2), round(max(ratios), 2))
     best = max(served, key=lambda trial: _saved(trial, facts))
     speed_up = round(_total(served, facts), 2)
-    figures = {"speed_up": speed_up, "interval": interval, "best": best}
+    figures: dict[str, Any] = {"speed_up": speed_up, "interval": interval, "best": best}
     worst = max(everything, key=lambda trial: _slowdown(trial, facts))
     slowdown = _slowdown(worst, facts)
-    if slowdown >= HARMFUL and _used(worst):
-        return Verdict(
-            "harmful",
-            f"statement {worst.query_id} becomes {slowdown:.1f} times slower for {worst.case} values",
-            **_any(figures),
-        )
+    harmed = max(
+        (trial for trial in everything if _harmed(trial, facts)),
+        key=lambda trial: _slowdown(trial, facts),
+        default=None,
+    )
+    if harmed is not None:
+        reason = f"statement {harmed.query_id} becomes {_slowdown(harmed, facts):.1f} times slower for {harmed.case} values"
+        return Verdict("harmful", reason, **figures)
     if not all(trial.alike for trial in everything):
         return Verdict(
-            "estimated", "a statement answered other rows with the index than without it", **_any(figures)
+            "estimated", "a statement answered other rows with the index than without it", **figures
         )
     if not any(_used(trial) for trial in served):
-        return Verdict("no_gain", "the server does not use it for any of the statements", **_any(figures))
+        return Verdict("no_gain", "the server does not use it for any of the statements", **figures)
     if speed_up < WORTH:
         return Verdict(
-            "no_gain", f"all together are {speed_up:g} times as fast: less than {WORTH:g}", **_any(figures)
+            "no_gain", f"all together are {speed_up:g} times as fast: less than {WORTH:g}", **figures
         )
     doubts = [*facts.doubts, *_doubts(served, slowdown, facts)]
     if doubts:
-        return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **_any(figures))
+        return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
     return Verdict(
         "verified",
         f"executed with and without it: {speed_up:g} times as fast, and nothing slower",
-        **_any(figures),
+        **figures,
     )
-
-
-def _any(figures: dict[str, Any]) -> dict[str, Any]:
-    return figures
 
 
 def _doubts(served: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
@@ -153,7 +151,7 @@ def _total(trials: Sequence[Trial], facts: Facts) -> float:
 
 def _slowdown(trial: Trial, facts: Facts) -> float:
     """The worst factor of the engine's work on the real table and of the time by the clock in the sample; 1 where it is negligible."""
-    found = [1.0]
+    found = [_by_clock(trial)]
     before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
     if after - before > NEGLIGIBLE_MS:
         found.append(after / before)
@@ -161,9 +159,26 @@ def _slowdown(trial: Trial, facts: Facts) -> float:
         worked = [cost(pair, facts.weights, after=one) for one in (False, True)]
         if worked[1] - worked[0] > NEGLIGIBLE_MS:
             found.append(worked[1] / worked[0])
-        took = (pair.before.milliseconds, pair.after.milliseconds)
-        if pair.used and took[1] - took[0] > NEGLIGIBLE_MS and pair.before.complete:
-            found.append(took[1] / max(0.001, took[0]))
+    return max(found)
+
+
+def _harmed(trial: Trial, facts: Facts) -> bool:
+    """Whether it is clearly slower with the index that the server chose: by the clock, or by what was read where the clock agrees."""
+    if not _used(trial) or _slowdown(trial, facts) < HARMFUL:
+        return False
+    last = trial.pairs[-1]
+    if last.before.complete and not last.after.complete:
+        return True
+    return last.after.milliseconds > last.before.milliseconds or _by_clock(trial) >= HARMFUL
+
+
+def _by_clock(trial: Trial) -> float:
+    """The worst factor in time, where the server chose the index; 1 where the difference is negligible."""
+    found = [1.0]
+    for pair in trial.pairs:
+        before, after = pair.before.milliseconds, pair.after.milliseconds
+        if pair.used and pair.before.complete and after - before > NEGLIGIBLE_MS:
+            found.append(after / max(0.001, before))
     return max(found)
 
 
