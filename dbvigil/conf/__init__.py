@@ -7,7 +7,7 @@ override each: its settings module calls `from_environment`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -24,7 +24,9 @@ from dbvigil.conf.values import (
     days,
     history_url,
     level,
+    mask_url,
     mask_urls,
+    sandbox_url,
     targets_urls,
 )
 from dbvigil.errors import ConfigurationError
@@ -73,6 +75,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DB_MONITORING_AUTOSTART", False, boolean, "Start the monitor thread inside the web process."),
     Setting(
         "DB_MONITORING_HISTORY_URL", "", history_url, "Where history is kept; empty for the Django database."
+    ),
+    Setting(
+        "DB_SANDBOX_URL",
+        "",
+        sandbox_url,
+        "A server on which indexes may be tried with copied rows; empty: a private one is started on this machine.",
+        mask_url,
     ),
     *(
         Setting(
@@ -180,6 +189,7 @@ class Configuration:
     targets: Mapping[str, targets.Target]
     retention_days: float
     autostart: bool
+    sandbox_url: str = field(repr=False)
     alerts: AlertSettings
     thresholds: Configured
     shown: Mapping[str, Mapping[str, Any]]
@@ -227,6 +237,7 @@ def load() -> Configuration:
         targets=targets.load(django_settings.DATABASES, values["DB_MONITORING_TARGETS"]),
         retention_days=values["DB_MONITORING_RETENTION_DAYS"],
         autostart=values["DB_MONITORING_AUTOSTART"],
+        sandbox_url=values["DB_SANDBOX_URL"],
         alerts=AlertSettings(
             recipients=values["DB_ALERT_EMAIL_RECIPIENTS"],
             webhook_url=values["DB_ALERT_WEBHOOK_URL"],

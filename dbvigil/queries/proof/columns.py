@@ -49,7 +49,7 @@ def comparable(column: Column, name: str = "") -> str:
 
 
 _VALUE = (
-    r"(?:NULL|-?[0-9][0-9.eE+-]*|'[-0-9 :.]*'|X'[0-9A-F]*'|0x[0-9A-F]+|CONVERT\(X'[0-9A-F]*' USING utf8mb4\))"
+    r"(?:NULL|0x[0-9A-F]+|-?[0-9][0-9.eE+-]*|'[-0-9 :.]*'|X'[0-9A-F]*'|CONVERT\(X'[0-9A-F]*' USING utf8mb4\))"
 )
 _ROW = re.compile(rf"\({_VALUE}(?:,{_VALUE})*+\)")
 

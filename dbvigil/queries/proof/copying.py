@@ -18,6 +18,7 @@ SHOWN = "SHOW CREATE TABLE {table}"
 PIECE = "SELECT {row} AS row_text{keys} FROM {table}{where}{order} LIMIT {most}"
 ENDS = "SELECT MIN({key}) AS least, MAX({key}) AS most FROM {table}"
 INSERT = "INSERT INTO {table} ({columns}) VALUES "
+UNDONE = "DELETE FROM {table}{where}"
 THINNED = "INSERT INTO {small} ({columns}) SELECT {columns} FROM {big}{where}"
 # A row without the key, NULL, is joined with nothing: its own identity decides.
 HASHED = " WHERE CRC32(COALESCE({key}, CONCAT_WS(',', {identity}))) % {parts} = 0"
@@ -27,6 +28,8 @@ SMALLER = 4
 _SMALLEST = 1_000
 _ROWS_A_PIECE = 2_000
 _BYTES_A_PIECE = 4_000_000
+_PIECES_A_BLOCK = 5
+_FEWEST_BLOCKS = 8
 _BYTES_AN_INSERT = 1_000_000
 _PHASE = 2_654_435_761
 
@@ -58,9 +61,8 @@ async def make_tables(
         (row,) = await purse.rows(SHOWN.format(table=full_name(part.table)), 1, counted=False)
         shown = next(str(text) for title, text in row.items() if title.lower() == "create table")
         for home in homes:
-            name = f"{quoted(home[part.table.schema.lower()])}.{quoted(part.table.name)}"
             try:
-                made = structure(name, shown)
+                made = structure(_target(part.table, home), shown)
             except ValueError as error:
                 raise ServerError(f"{part.table.name} cannot be made again: {error}") from None
             await sandbox.rows(made.create)
@@ -88,7 +90,6 @@ async def copy(purse: Purse, sandbox: Server, plan: SamplePlan, home: Mapping[st
 async def thin(sandbox: Server, plan: SamplePlan, big: Mapping[str, str], small: Mapping[str, str]) -> None:
     """The smaller sample from the larger one: the same hash of the join key everywhere, so that rows that belong together stay so."""
     for part in _parts(plan):
-        schema = part.table.schema.lower()
         where = ""
         if part.hashed:
             identity = ", ".join(quoted(name) for name in identity_of(part.table))
@@ -96,8 +97,8 @@ async def thin(sandbox: Server, plan: SamplePlan, big: Mapping[str, str], small:
             where = HASHED.format(key=key, identity=identity, parts=SMALLER)
         await sandbox.rows(
             THINNED.format(
-                small=f"{quoted(small[schema])}.{quoted(part.table.name)}",
-                big=f"{quoted(big[schema])}.{quoted(part.table.name)}",
+                small=_target(part.table, small),
+                big=_target(part.table, big),
                 columns=column_list(part.table),
                 where=where,
             )
@@ -137,37 +138,61 @@ async def _copy_blocks(
         return
     least, most = min(low for low, _ in ends), max(high for _, high in ends)
     count = min(group.blocks, most - least + 1)
-    stride = (most - least + 1) / count
-    width = max(1, round(stride * group.share)) if group.share < 1 else 0
     done = 0
     try:
         for place in _scattered(count):
-            start = least + int(place * stride)
-            end = least + int((place + 1) * stride)
-            if width:
-                start += int((place * _PHASE % 2**32) / 2**32 * max(0, end - start - width))
-                end = min(end, start + width)
-            for part in group.parts:
-                await _copy_block(purse, sandbox, part, (start, end), home, copied)
+            await _copy_block(
+                purse, sandbox, group, _block(least, most, count, place, group.share), home, copied
+            )
             done += 1
         for part in group.parts:
             column = part.table.column(part.key)
             if column is not None and column.nullable:
                 await _copy_nulls(purse, sandbox, part, group.share, home, copied)
     except Spent as error:
-        if done < min(count, 8):
+        if done < min(count, _FEWEST_BLOCKS):
             raise
         copied.short = str(error)
         for part in group.parts:
             copied.shares[name_of(part.table)] = group.share * done / count
 
 
+def _block(least: int, most: int, count: int, place: int, share: float) -> tuple[int, int]:
+    """From where to before where the key's values of one block lie: as long as the share says, at another place of each stride."""
+    stride = (most - least + 1) / count
+    start, end = least + int(place * stride), least + int((place + 1) * stride)
+    if share >= 1:
+        return start, end if place < count - 1 else most + 1
+    width = max(1, round(stride * share))
+    start += int((place * _PHASE % 2**32) / 2**32 * max(0, end - start - width))
+    return start, min(end, start + width)
+
+
 async def _copy_block(
-    purse: Purse, sandbox: Server, part: Part, ends: tuple[int, int], home: Mapping[str, str], copied: Copied
+    purse: Purse,
+    sandbox: Server,
+    group: Group,
+    ends: tuple[int, int],
+    home: Mapping[str, str],
+    copied: Copied,
 ) -> None:
-    key = quoted(part.key)
-    where = f" WHERE {key} >= {ends[0]} AND {key} < {ends[1]}"
-    await _copy_piece(purse, sandbox, part, where, 10 * _piece(part.table), home, copied)
+    """One block of every table of the group; where the budget ends in the midst of it, none of it."""
+    before = dict(copied.rows)
+    wheres = {
+        name_of(part.table): f" WHERE {quoted(part.key)} >= {ends[0]} AND {quoted(part.key)} < {ends[1]}"
+        for part in group.parts
+    }
+    try:
+        for part in group.parts:
+            where = wheres[name_of(part.table)]
+            await _copy_piece(purse, sandbox, part, where, _PIECES_A_BLOCK * _piece(part.table), home, copied)
+    except Spent:
+        for part in group.parts:
+            await sandbox.rows(
+                UNDONE.format(table=_target(part.table, home), where=wheres[name_of(part.table)])
+            )
+        copied.rows.update(before)
+        raise
 
 
 async def _copy_nulls(
@@ -188,8 +213,10 @@ async def _copy_piece(
     rows = await purse.rows(text, most)
     await _write(sandbox, table, home, [row["row_text"] for row in rows])
     copied.rows[name_of(table)] += len(rows)
-    if len(rows) == most and most < limit:
-        raise Spent("the budget's rows are used up")
+    if len(rows) == most:
+        if most < limit:
+            raise Spent("the budget's rows are used up")
+        copied.loose.add(name_of(table))
 
 
 async def _ends(purse: Purse, part: Part) -> tuple[int, int] | None:
@@ -199,8 +226,7 @@ async def _ends(purse: Purse, part: Part) -> tuple[int, int] | None:
 
 
 async def _write(sandbox: Server, table: Table, home: Mapping[str, str], rows: Sequence[str]) -> None:
-    target = f"{quoted(home[table.schema.lower()])}.{quoted(table.name)}"
-    head = INSERT.format(table=target, columns=column_list(table))
+    head = INSERT.format(table=_target(table, home), columns=column_list(table))
     batch: list[str] = []
     size = 0
     for row in rows:
@@ -213,6 +239,10 @@ async def _write(sandbox: Server, table: Table, home: Mapping[str, str], rows: S
             batch, size = [], 0
     if batch:
         await sandbox.rows(head + ",".join(batch))
+
+
+def _target(table: Table, home: Mapping[str, str]) -> str:
+    return f"{quoted(home[table.schema.lower()])}.{quoted(table.name)}"
 
 
 def column_list(table: Table) -> str:

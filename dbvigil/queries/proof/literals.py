@@ -13,7 +13,7 @@ from dbvigil.queries.proof.columns import comparable
 from dbvigil.queries.proof.sampling import subject_of
 from dbvigil.queries.rules.base import Subject
 from dbvigil.queries.rules.ddl import quoted
-from dbvigil.queries.rules.names import Block, Bound, blocks
+from dbvigil.queries.rules.names import Block, blocks
 from dbvigil.queries.schema import Schema, Table
 from dbvigil.queries.workload import WorkloadQuery
 from dbvigil.server import Server
@@ -31,7 +31,10 @@ PAGE = 20
 """What LIMIT ? is given; an OFFSET gets five such pages."""
 MANY = 10
 _MOST_SAMPLES = 2
-_RANGES = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+_COMPARISONS: dict[type[exp.Expression], str] = {
+    exp.EQ: "equal", exp.NullSafeEQ: "equal", exp.NEQ: "unequal", exp.Like: "like",
+    exp.GT: "lower", exp.GTE: "lower", exp.LT: "upper", exp.LTE: "upper",
+}  # fmt: skip
 
 
 class NotFillable(Exception):
@@ -161,38 +164,25 @@ def _blocks_of(tree: exp.Expression, schema: Schema) -> list[Block]:
 def _places(block: Block) -> dict[str, _Places]:
     found: dict[str, _Places] = {}
 
-    def at(bound: Bound) -> _Places:
-        return found.setdefault(bound.alias, _Places(bound.table))
+    def put(node: exp.Expression, kind: str, holder: object) -> None:
+        bound = block.bound(node)
+        if bound is not None:
+            places: _Places = found.setdefault(bound.alias, _Places(bound.table))
+            getattr(places, kind)[bound.column.name.lower()].append(holder)
 
-    for node in block.own(exp.EQ, exp.NullSafeEQ, exp.NEQ, exp.In, exp.Between, exp.Like, *_RANGES):
+    for node in block.own(exp.In, exp.Between, *_COMPARISONS):
         if isinstance(node, exp.In):
-            bound, values = block.bound(node.this), node.expressions
-            if bound and values and all(isinstance(one, exp.Placeholder) for one in values):
-                at(bound).lists[bound.column.name.lower()].append(node)
+            if node.expressions and all(isinstance(one, exp.Placeholder) for one in node.expressions):
+                put(node.this, "lists", node)
         elif isinstance(node, exp.Between):
-            bound = block.bound(node.this)
             for side, kind in (("low", "lower"), ("high", "upper")):
-                value = node.args.get(side)
-                if bound and isinstance(value, exp.Placeholder):
-                    getattr(at(bound), kind)[bound.column.name.lower()].append(value)
-        else:
-            for one, other, turned in (
-                (node.this, node.expression, False),
-                (node.expression, node.this, True),
-            ):
-                bound = block.bound(one)
-                if bound is None or not isinstance(other, exp.Placeholder):
-                    continue
-                name = bound.column.name.lower()
-                if isinstance(node, exp.EQ | exp.NullSafeEQ):
-                    at(bound).equal[name].append(other)
-                elif isinstance(node, exp.NEQ):
-                    at(bound).unequal[name].append(other)
-                elif isinstance(node, exp.Like):
-                    at(bound).like[name].append(other)
-                else:
-                    low = isinstance(node, exp.GT | exp.GTE) is not turned
-                    (at(bound).lower if low else at(bound).upper)[name].append(other)
+                if isinstance(node.args.get(side), exp.Placeholder):
+                    put(node.this, kind, node.args[side])
+        elif isinstance(node.expression, exp.Placeholder):
+            put(node.this, _COMPARISONS[type(node)], node.expression)
+        elif isinstance(node.this, exp.Placeholder):
+            kind = _COMPARISONS[type(node)]
+            put(node.expression, {"lower": "upper", "upper": "lower"}.get(kind, kind), node.this)
     return found
 
 
