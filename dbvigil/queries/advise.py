@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,13 +18,14 @@ from dbvigil.queries.rules.statistics_history import IndexUse
 from dbvigil.queries.schema import Schema
 from dbvigil.queries.schema_reader import MOST_TABLES, Key, read_schema
 from dbvigil.queries.statements import administrative, tables_of
-from dbvigil.queries.workload import Candidate, WorkloadQuery
+from dbvigil.queries.workload import Candidate, Outcome, Proof, WorkloadQuery
 from dbvigil.server import Server
 from dbvigil.types import ServerInfo, iso_utc
 
 STATEMENTS = 100
 """Kinds of statement that are looked at: those that took most time. More would be looked at for parts of a percent."""
 MOST_LIMIT = 200
+_RANK: Mapping[Outcome, int] = {"verified": 0, "estimated": 1, "untested": 2, "no_gain": 3, "harmful": 4}
 _OWN = frozenset(("mysql", "sys", "performance_schema", "information_schema"))
 
 # %s stands for as many schemas as are named.
@@ -53,8 +54,14 @@ class Advice:
     servers: tuple[str, ...]
     gaps: tuple[str, ...] = field(default=())
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready. Shares are percent of `total_time`."""
+    def to_dict(self, proofs: Sequence[Proof] = ()) -> dict[str, Any]:
+        """JSON-ready. Shares are percent of `total_time`.
+
+        With `proofs` each candidate that has one carries it as `proof`, and they are in its order: what is verified first, what does
+        harm last. Without, `proof` is None.
+        """
+        proved = {one.candidate: one for one in proofs}
+        ordered = sorted(self.candidates, key=lambda one: _RANK[proved[one].outcome] if one in proved else 0)
         return {
             "database": self.database,
             "timestamp": iso_utc(self.taken_at),
@@ -62,7 +69,10 @@ class Advice:
             "total_time": self.total_time,
             "statements": len(self.workload),
             "share_of_load": _share(sum(map(_time, self.workload)), self.total_time),
-            "candidates": [self.described(one) for one in self.candidates],
+            "candidates": [
+                {**self.described(one), "proof": proof_dict(proved[one]) if one in proved else None}
+                for one in ordered
+            ],
             "needless": [asdict(one) for one in self.needless],
             "servers": list(self.servers),
             "gaps": list(self.gaps),
@@ -105,6 +115,14 @@ class Advice:
                 for one in served
             ],
         }
+
+
+def proof_dict(proof: Proof) -> dict[str, Any]:
+    """A proof without its candidate, JSON-ready."""
+    body = {item.name: getattr(proof, item.name) for item in fields(proof) if item.name != "candidate"}
+    body["interval"] = None if proof.interval is None else list(proof.interval)
+    body["queries"] = list(proof.queries)
+    return body
 
 
 async def advise(

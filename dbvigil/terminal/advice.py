@@ -20,6 +20,17 @@ _WHY: Mapping[str, str] = {
     "primary_key": "another with the primary key behind it",
     "unused": "read by nobody",
 }
+_GUESS = (
+    "These are guesses from statistics, and an index can also make a statement slower. --verify tries each with a sample of the rows on a"
+    " private server."
+)
+_OUTCOMES: Mapping[str, str] = {
+    "verified": "verified",
+    "estimated": "likely, not proved",
+    "no_gain": "not worth it",
+    "harmful": "harmful, do not build it",
+    "untested": "not tried",
+}
 _WORDS: Mapping[str, str] = {
     "heading": "bold",
     "index": "bold cyan",
@@ -60,13 +71,9 @@ def _said(body: Mapping[str, Any]) -> Iterator[Line]:
     for place, one in enumerate(body["candidates"], start=1):
         yield "fact", 0, ""
         yield from _candidate(place, one)
-    if body["candidates"]:
+    if any(one["proof"] is None for one in body["candidates"]):
         yield "fact", 0, ""
-        yield (
-            "fact",
-            0,
-            "These are guesses from statistics. An index can also make a statement slower: try each on a copy before it is built.",
-        )
+        yield "fact", 0, _GUESS
     if body["needless"]:
         yield "fact", 0, ""
         yield "heading", 0, f"Indexes that may go, judged over {', '.join(map(clean, body['servers']))}"
@@ -80,22 +87,55 @@ def _candidate(place: int, one: Mapping[str, Any]) -> Iterator[Line]:
     columns = ", ".join(
         clean(column["name"]) + (" DESC" if column["descending"] else "") for column in one["columns"]
     )
-    covering = ", nothing else has to be read" if one["covering"] else ""
+    covering = ", covering" if one["covering"] else ""
     yield (
         "index",
         0,
         f"{place}. {clean(one['table'])} ({columns}): serves {_percent(one['share_of_load'])} of the load{covering}",
     )
+    proof = one["proof"]
+    if proof is not None:
+        yield from _proof(proof)
+        if proof["outcome"] == "harmful":
+            return
     yield "ddl", 3, clean(one["ddl"]) + ";"
     yield "undo", 3, f"undo: {clean(one['rollback'])};"
     yield "fact", 3, f"{one['algorithm']}, LOCK={one['lock']}: {clean(one['note'])}"
     for other in one["replaces"]:
-        then = f", hide it first: {clean(other['first'])};" if other["first"] else ""
+        then = f"; once it is there: {clean(other['first'])};" if other["first"] else ""
         yield "fact", 3, f"makes {clean(other['index'])} needless{then}"
     for query in one["serves"][:_SHOWN]:
         yield "query", 3, f"{_percent(query['share_of_load'])}  {query['query_id']}  {_short(query['query'])}"
     if len(one["serves"]) > _SHOWN:
         yield "query", 3, f"and {len(one['serves']) - _SHOWN} more"
+
+
+def _proof(proof: Mapping[str, Any]) -> Iterator[Line]:
+    kind = {"verified": "ddl", "harmful": "trouble"}.get(proof["outcome"], "fact")
+    yield kind, 3, f"{_OUTCOMES[proof['outcome']]}: {clean(proof['reason'])}"
+    facts = []
+    if proof["speed_up"] is not None:
+        facts.append(f"{proof['speed_up']:.3g} times as fast")
+        if proof["interval"] is not None:
+            low, high = proof["interval"]
+            facts[-1] += f" ({low:.3g} to {high:.3g})"
+    if proof["before"] is not None and proof["after"] is not None:
+        facts.append(_change(proof["before"], proof["after"]))
+    if proof["write_cost"] is not None:
+        facts.append(f"writes take {proof['write_cost']:+.0f} %")
+    if proof["build_seconds"] is not None:
+        facts.append(f"building it takes about {seconds(proof['build_seconds'])}")
+    if proof["sample"] is not None:
+        facts.append(f"tried with {proof['sample']['rows']:,} rows, {proof['sample']['share']:.3g} %")
+    if facts:
+        yield "fact", 3, "; ".join(facts)
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return (
+        f"{before['rows_read']:,.0f} rows and {before['milliseconds']:.3g} ms before,"
+        f" {after['rows_read']:,.0f} rows and {after['milliseconds']:.3g} ms after"
+    )
 
 
 def _needless(one: Mapping[str, Any]) -> Iterator[Line]:
