@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from dbvigil.errors import ConfigurationError
 from dbvigil.queries.advise import Advice, advise
@@ -284,3 +285,53 @@ def test_the_command_shows_it(filled: PrivateServer, settings: Any) -> None:
     assert f"undo: {one['rollback']};" in lines
     assert {"rental.film: the same as another", "rental.film_again: the same as another"} & set(lines)
     assert PASSWORD not in out.getvalue()
+
+
+@pytest.mark.django_db
+def test_the_command_proves_it(filled: PrivateServer, settings: Any) -> None:
+    settings.DB_MONITORING_TARGETS = {"shop": filled.url(USER, PASSWORD)}
+    filled.execute("TRUNCATE TABLE performance_schema.events_statements_summary_by_digest")
+    work(filled)
+    before = filled.execute(
+        "SELECT COUNT(*) AS n FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s", (SCHEMA,)
+    )
+    out = io.StringIO()
+    call_command(
+        "database_monitor", "advise", "--verify", "--minutes", "60", "--limit", "2", "--json", stdout=out
+    )
+    body = json.loads(out.getvalue())
+    proof = wanted(body)["proof"]
+    assert proof["outcome"] == "verified", proof["reason"]
+    assert proof["speed_up"] > 1.5
+    assert proof["cost"]["rows_read"] <= 200_000
+    assert {one["proof"]["outcome"] for one in body["candidates"]} <= {
+        "verified",
+        "estimated",
+        "no_gain",
+        "harmful",
+        "untested",
+    }
+    after = filled.execute(
+        "SELECT COUNT(*) AS n FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s", (SCHEMA,)
+    )
+    assert before == after
+
+
+@pytest.mark.django_db
+def test_the_flags_are_the_budget(filled: PrivateServer, settings: Any) -> None:
+    settings.DB_MONITORING_TARGETS = {"shop": filled.url(USER, PASSWORD)}
+    work(filled)
+    out, err = io.StringIO(), io.StringIO()
+    budget = ("--rows", "500", "--seconds", "20", "--load", "50")
+    call_command(
+        "database_monitor", "advise", "--verify", *budget, "--limit", "1", "--json", stdout=out, stderr=err
+    )
+    (one,) = json.loads(out.getvalue())["candidates"]
+    assert 0 < one["proof"]["cost"]["rows_read"] <= 500
+    assert err.getvalue() == ""
+    with pytest.raises(
+        CommandError, match="--rows, --seconds, --load: '50' is not allowed; allowed: with --verify"
+    ):
+        call_command("database_monitor", "advise", "--rows", "50")
+    with pytest.raises(CommandError, match=r"budget\.load_share: 101"):
+        call_command("database_monitor", "advise", "--verify", "--load", "101")
