@@ -7,7 +7,7 @@ override each: its settings module calls `from_environment`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -24,7 +24,9 @@ from dbvigil.conf.values import (
     days,
     history_url,
     level,
+    mask_url,
     mask_urls,
+    sandbox_url,
     targets_urls,
 )
 from dbvigil.errors import ConfigurationError
@@ -85,6 +87,13 @@ SETTINGS: tuple[Setting, ...] = (
         True,
         boolean,
         "Ask the monitored servers for the plans of the statements that cost most: EXPLAIN of a SELECT, a few every five minutes.",
+    ),
+    Setting(
+        "DB_SANDBOX_URL",
+        "",
+        sandbox_url,
+        "A server on which indexes may be tried with copied rows; empty: a private one is started on this machine.",
+        mask_url,
     ),
     *(
         Setting(
@@ -194,6 +203,7 @@ class Configuration:
     autostart: bool
     query_redaction: bool
     query_explain: bool
+    sandbox_url: str = field(repr=False)
     alerts: AlertSettings
     thresholds: Configured
     shown: Mapping[str, Mapping[str, Any]]
@@ -243,6 +253,7 @@ def load() -> Configuration:
         autostart=values["DB_MONITORING_AUTOSTART"],
         query_redaction=values["DB_QUERY_REDACTION"],
         query_explain=values["DB_QUERY_EXPLAIN"],
+        sandbox_url=values["DB_SANDBOX_URL"],
         alerts=AlertSettings(
             recipients=values["DB_ALERT_EMAIL_RECIPIENTS"],
             webhook_url=values["DB_ALERT_WEBHOOK_URL"],

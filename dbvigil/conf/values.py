@@ -71,6 +71,24 @@ def history_url(name: str, value: object) -> str:
     return ""
 
 
+def sandbox_url(name: str, value: object) -> str:
+    """A server's URL as a target has it, or "" for a private server; raises `ConfigurationError` naming `name`."""
+    if value == "":
+        return ""
+    if not isinstance(value, str):
+        raise ConfigurationError(name, type(value).__name__, 'allowed: "", or a URL; ' + targets.EXAMPLE)
+    try:
+        targets.parse_url("sandbox", value)
+    except ConfigurationError as error:
+        raise ConfigurationError(name, error.given, f'{error.allowed}; or ""') from None
+    return value
+
+
+def mask_url(value: str) -> str:
+    """One URL fit to be shown."""
+    return mask_urls({"": value})[""]
+
+
 def mask_urls(value: Mapping[str, str]) -> dict[str, str]:
     """Targets' URLs fit to be shown: without password and query."""
     return {

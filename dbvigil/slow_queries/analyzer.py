@@ -15,10 +15,10 @@ from dbvigil.queries.fingerprint import fingerprint, query_id, server_text
 from dbvigil.queries.judging import Kind, Surroundings, judge, without_values
 from dbvigil.queries.severity import severity
 from dbvigil.queries.slowlog import Entry, digest_log
+from dbvigil.queries.statements import administrative
 from dbvigil.query import QuerySeverity, SlowQuery
 from dbvigil.server import Server
 from dbvigil.slow_queries.asking import on_server, surroundings
-from dbvigil.slow_queries.collecting import administrative
 from dbvigil.slow_queries.stored import collected, covers
 from dbvigil.targets import Target
 

@@ -8,32 +8,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlglot import exp
-
 from dbvigil.errors import NotExplainable, ServerError
 from dbvigil.queries.explain import explain
 from dbvigil.queries.judging import Surroundings
-from dbvigil.queries.parse import parse
-from dbvigil.queries.schema_reader import MOST_TABLES, Key, read_schema
+from dbvigil.queries.schema_reader import MOST_TABLES, read_schema
+from dbvigil.queries.statements import tables_of
 from dbvigil.server import Server
 from dbvigil.targets import Target
 
 _T = TypeVar("_T")
 
 EXPLAIN_SECONDS = 2.0
-
-
-def tables_of(sql: str, schema: str) -> set[Key]:
-    """(schema, table) of everything that a statement names as a table; "" where no schema is known."""
-    tree = parse(sql)
-    if tree is None:
-        return set()
-    names = {one.alias_or_name.lower() for one in tree.find_all(exp.CTE)}
-    return {
-        (one.db or schema, one.name)
-        for one in tree.find_all(exp.Table)
-        if one.name and (one.db or one.name.lower() not in names)
-    }
 
 
 async def surroundings(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from dbvigil.errors import MissingObject, MissingPrivilege
 from dbvigil.queries.digests import Key, Reading, Span, between, merged, read_digests, read_texts
 from dbvigil.queries.fingerprint import digest_cut, fingerprint, pair_key, server_text
 from dbvigil.queries.histograms import grown, kept_by, read_histograms
+from dbvigil.queries.statements import administrative
 from dbvigil.query import QuerySource
 from dbvigil.server import Server
 from dbvigil.slow_queries.log_source import LogNews, LogPlace, Name, read_log
@@ -38,11 +38,6 @@ _TOO_LARGE = (
 )
 REMEMBERED = 2_000
 """Digests whose counters are remembered: those seen last. One that was forgotten counts again from its next reading on."""
-
-_ADMINISTRATIVE = re.compile(
-    r"\A(?:SHOW|SET|USE|SELECT (?:@@|SYSTEM_USER|CURRENT_USER|VERSION|DATABASE))|\b(?:performance|information)_schema\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +208,6 @@ class Collector:
                 pair = "" if digest_cut(raw) else pair_key(raw, server.info.flavor)
                 found[name] = Description(text, printed, identity, pair, reading.digests[key].first_seen)
         return found
-
-
-def administrative(schema: str, text: str) -> bool:
-    """Whether a digest is what monitoring tools send, this one too: outside of any schema, about the server itself.
-
-    They are in the totals, and are nobody's slow queries.
-    """
-    return not schema and _ADMINISTRATIVE.search(text) is not None
 
 
 def _of_log(name: Name, text: str, statement: str, flavor: Flavor) -> Description:

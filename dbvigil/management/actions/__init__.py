@@ -2,6 +2,7 @@
 
 from dbvigil.management.actions import (
     acknowledge,
+    advise,
     alerts,
     backtest,
     config,
@@ -28,6 +29,7 @@ ACTIONS: tuple[Action, ...] = (
     metrics.ACTION,
     slow_queries.ACTION,
     deployed.ACTION,
+    advise.ACTION,
     alerts.ACTION,
     test_alerts.ACTION,
     preview_alert.ACTION,

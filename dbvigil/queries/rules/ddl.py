@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlglot import exp
-
+from dbvigil.queries.rules.asks import Ask, ask_of
 from dbvigil.queries.rules.base import Subject
-from dbvigil.queries.rules.names import LONG_TYPES, Block, base_type, constant, usable
+from dbvigil.queries.rules.names import Block, usable
 from dbvigil.queries.schema import Index, Table
 
 MOST_COLUMNS = 4
 _LONGEST_NAME = 64
-_RANGES = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
+_NARROW = 0.3
+"""The share of the rows that a range may be guessed to keep, for one statement alone to be told to index it."""
 
 
 def quoted(name: str) -> str:
@@ -23,28 +23,56 @@ def full_name(table: Table) -> str:
     return ".".join(quoted(part) for part in (table.schema, table.name) if part)
 
 
-def add_index(table: Table, parts: tuple[str, ...], name: str = "") -> str:
-    """`parts` as they stand in the DDL: quoted, with DESC or as an expression. Online in both flavours: writes go on meanwhile."""
-    name = quoted(name or _free_name(table, parts))
-    return (
-        f"ALTER TABLE {full_name(table)} ADD INDEX {name} ({', '.join(parts)}), ALGORITHM=INPLACE, LOCK=NONE"
-    )
+def add_index(
+    table: Table,
+    parts: tuple[str, ...],
+    name: str = "",
+    *,
+    unique: bool = False,
+    algorithm: str = "",
+    lock: str = "",
+) -> str:
+    """`parts` as they stand in the DDL: quoted, with DESC or as an expression.
+
+    Without `algorithm` and `lock` as gently as the engine can: writes go on meanwhile in InnoDB, of both flavours.
+    """
+    usual = _gently(table)
+    how = f"ALGORITHM={algorithm or usual[0]}, LOCK={lock or usual[1]}"
+    kind = "UNIQUE INDEX" if unique else "INDEX"
+    columns = ", ".join(parts)
+    return f"ALTER TABLE {full_name(table)} ADD {kind} {quoted(name or free_name(table, parts))} ({columns}), {how}"
 
 
 def drop_index(table: Table, name: str) -> str:
-    return f"ALTER TABLE {full_name(table)} DROP INDEX {quoted(name)}, ALGORITHM=INPLACE, LOCK=NONE"
+    algorithm, lock = _gently(table)
+    return f"ALTER TABLE {full_name(table)} DROP INDEX {quoted(name)}, ALGORITHM={algorithm}, LOCK={lock}"
+
+
+def _gently(table: Table) -> tuple[str, str]:
+    """Other engines than InnoDB copy the table, and let nobody write meanwhile."""
+    return ("INPLACE", "NONE") if table.engine.lower() == "innodb" else ("COPY", "SHARED")
 
 
 def hide_index(subject: Subject, table: Table, name: str) -> str:
     """Takes an index out of the optimizer's sight, undone at once; "" where the server cannot."""
+    return _sight(subject, table, name, "")
+
+
+def show_index(subject: Subject, table: Table, name: str) -> str:
+    """Gives a hidden index back to the optimizer; "" where the server cannot."""
+    return _sight(subject, table, name, "NOT ")
+
+
+def _sight(subject: Subject, table: Table, name: str, no: str) -> str:
     if subject.flavor == "mariadb":
-        word = "IGNORED" if subject.version >= (10, 6, 0) else ""
+        word = f"{no}IGNORED" if subject.version >= (10, 6, 0) else ""
     else:
-        word = "INVISIBLE" if subject.version >= (8, 0, 0) else ""
+        word = "" if subject.version < (8, 0, 0) else "VISIBLE" if no else "INVISIBLE"
     return f"ALTER TABLE {full_name(table)} ALTER INDEX {quoted(name)} {word}" if word else ""
 
 
-def _free_name(table: Table, parts: tuple[str, ...]) -> str:
+def free_name(table: Table, parts: tuple[str, ...]) -> str:
+    """A name for an index of these columns that no index of the table has."""
     words = ["".join(c if c.isalnum() else "_" for c in part.strip("`()")).strip("_") for part in parts]
     base = "_".join(["ix", *words])[: _LONGEST_NAME - 3]
     taken, name, number = {index.name.lower() for index in table.indexes}, base, 2
@@ -79,17 +107,19 @@ def wanted(block: Block, alias: str) -> Wanted | None:
 
     None where no condition and no sort of the block would use an index on `alias` (lower case).
     """
-    table = block.sources.get(alias)
-    if table is None or table.view:
+    ask = ask_of(block, alias)
+    if ask is None:
         return None
-    equal, ranges = _conditions(block, alias)
-    equal = [name for name in dict.fromkeys(equal) if _indexable(table, name)][:MOST_COLUMNS]
-    then = [name for name in (ranges[:1] or _sort(block, alias)) if name not in equal]
-    if not all(_indexable(table, name) for name in then) or len(equal) + len(then) > MOST_COLUMNS:
+    joined = (one.column for one in ask.joined if one.partner in block.sources)
+    equal = list(dict.fromkeys((*ask.equal, *ask.several, *joined)))[:MOST_COLUMNS]
+    ranges = [one.column for one in ask.ranges if one.share <= _NARROW]
+    sort = [name for name, _ in ask.sort] if len({down for _, down in ask.sort}) == 1 else []
+    then = [name for name in (ranges[:1] or sort) if name not in equal]
+    if len(equal) + len(then) > MOST_COLUMNS:
         then = []
     if not equal and not then:
         return None
-    rest = _rest(block, alias, [*equal, *then])
+    rest = _rest(ask, [*equal, *then])
     fits = rest is not None and len(equal) + len(then) + len(rest) <= MOST_COLUMNS
     return Wanted(tuple(equal), tuple(then), tuple(rest) if rest is not None and fits else ())
 
@@ -107,79 +137,10 @@ def _written(table: Table, name: str) -> str:
     return column.name if column else name
 
 
-def _conditions(block: Block, alias: str) -> tuple[list[str], list[str]]:
-    """Columns set equal to a value or to another table's column, those with a constant first, and those in a range."""
-    constants: list[str] = []
-    joined: list[str] = []
-    ranges: list[str] = []
-    for one in block.conditions:
-        if isinstance(one, exp.EQ):
-            for side, other in ((one.this, one.expression), (one.expression, one.this)):
-                bound, opposite = block.bound(side), block.bound(other)
-                if bound is not None and bound.alias == alias:
-                    if constant(other):
-                        constants.append(bound.column.name.lower())
-                    elif opposite is not None and opposite.alias != alias:
-                        joined.append(bound.column.name.lower())
-            continue
-        bound = block.bound(one.this) if isinstance(one, (exp.In, exp.Is, *_RANGES)) else None
-        if bound is None or bound.alias != alias:
-            continue
-        name = bound.column.name.lower()
-        if isinstance(one, _RANGES):
-            ranges.append(name)
-        elif isinstance(one, exp.Is) or all(
-            constant(value) for value in one.args.get("expressions") or [None]
-        ):
-            constants.append(name)
-    return constants + joined, ranges
-
-
-def _sort(block: Block, alias: str) -> list[str]:
-    """The columns of GROUP BY or ORDER BY, where one index of `alias` can give their order."""
-    if block.select.args.get("distinct") and not block.select.args.get("group"):
-        given = [block.bound(item.unalias()) for item in block.select.expressions]
-        if given and all(one is not None and one.alias == alias for one in given):
-            return [one.column.name.lower() for one in given if one is not None]
-    for part in ("group", "order"):
-        clause = block.select.args.get(part)
-        if not isinstance(clause, exp.Expression):
-            continue
-        keys = clause.expressions
-        plain = [key.this if isinstance(key, exp.Ordered) else key for key in keys]
-        bounds = [block.bound(key) for key in plain]
-        directions = {bool(key.args.get("desc")) for key in keys if isinstance(key, exp.Ordered)}
-        if len(directions) <= 1 and bounds and all(one is not None and one.alias == alias for one in bounds):
-            return [one.column.name.lower() for one in bounds if one is not None]
-        return []
-    return []
-
-
-def _rest(block: Block, alias: str, chosen: list[str]) -> list[str] | None:
-    """The other columns of `alias` that the block reads; None where that is not known, or one is too long for an index."""
-    found: list[str] = []
-    table = block.sources[alias]
-    if table is None or any(not isinstance(star.parent, exp.Count) for star in block.own(exp.Star)):
+def _rest(ask: Ask, chosen: list[str]) -> list[str] | None:
+    """The other columns that the block reads; None where that is not known, or one is too long for an index."""
+    if ask.reads is None:
         return None
-    primary = table.primary_key.columns if table.primary_key else ()
+    primary = ask.table.primary_key.columns if ask.table.primary_key else ()
     inside = {name.lower() for name in primary} | set(chosen)
-    for node in block.own(exp.Column):
-        bound = block.bound(node)
-        if bound is None:
-            return None
-        name = bound.column.name.lower()
-        if bound.alias == alias and name not in inside and name not in found:
-            if not _indexable(table, name):
-                return None
-            found.append(name)
-    return found
-
-
-def _indexable(table: Table, name: str) -> bool:
-    column = table.column(name)
-    if column is None or base_type(column) in LONG_TYPES:
-        return False
-    length = column.type.partition("(")[2].partition(")")[0]
-    return not (
-        base_type(column) in {"varchar", "char", "varbinary"} and length.isdigit() and int(length) > 255
-    )
+    return [name for name in ask.reads if name not in inside]

@@ -103,6 +103,11 @@ def blocks(subject: Subject) -> Iterator[Block]:
         yield Block(select, _sources(select, subject.schema, hidden))
 
 
+def block_of(select: exp.Select, subject: Subject) -> Block:
+    """A SELECT that is no part of the statement's tree, with the tables that it names."""
+    return Block(select, _sources(select, subject.schema, set()))
+
+
 def tables(subject: Subject) -> list[Table]:
     """The known tables that the statement names, each once."""
     if subject.tree is None:
@@ -214,3 +219,30 @@ def family(column: Column) -> str:
         if base in types:
             return name
     return base
+
+
+def width(column: Column | None) -> int | None:
+    """Bytes at most, without fractions of seconds; None where not known."""
+    if column is None:
+        return None
+    base = base_type(column)
+    length = column.type.partition("(")[2].partition(")")[0]
+    if base in {"char", "varchar", "binary", "varbinary"} and length.isdigit():
+        bytes_each = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3}.get(column.charset or "", 1)
+        return int(length) * bytes_each
+    return {
+        "tinyint": 1,
+        "bool": 1,
+        "year": 1,
+        "smallint": 2,
+        "mediumint": 3,
+        "int": 4,
+        "bigint": 8,
+        "datetime": 8,
+        "timestamp": 7,
+        "date": 3,
+        "time": 3,
+        "float": 4,
+        "double": 8,
+        "enum": 2,
+    }.get(base)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from dbvigil.queries.rules.base import Finding, Subject, rule
 from dbvigil.queries.rules.ddl import add_index, drop_index, full_name, quoted
-from dbvigil.queries.rules.names import base_type, big, tables, usable
-from dbvigil.queries.schema import Column, Index, Table
+from dbvigil.queries.rules.names import base_type, big, tables, usable, width
+from dbvigil.queries.rules.redundancy import needless
 
 _CAPACITY = {"tinyint": 2**7 - 1, "smallint": 2**15 - 1, "mediumint": 2**23 - 1, "int": 2**31 - 1}
 _NEARLY_FULL = 0.5
@@ -65,63 +65,13 @@ def wide_primary_key(subject: Subject) -> Iterable[Finding]:
         key, others = table.primary_key, [index for index in table.indexes if not index.primary]
         if key is None or len(others) < 2 or not big(table):
             continue
-        widths = [_width(table.column(name)) for name in key.columns]
+        widths = [width(table.column(name)) for name in key.columns]
         total = sum(width for width in widths if width is not None)
         if None not in widths and total > _WIDE_KEY_BYTES:
             yield Finding(
                 f"the primary key ({', '.join(key.columns)}) of {table.name} has up to {total} bytes, repeated in"
                 f" {len(others)} other indexes"
             )
-
-
-def _width(column: Column | None) -> int | None:
-    """Bytes at most; None where not known."""
-    if column is None:
-        return None
-    base = base_type(column)
-    length = column.type.partition("(")[2].partition(")")[0]
-    if base in {"char", "varchar", "binary", "varbinary"} and length.isdigit():
-        bytes_each = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3}.get(column.charset or "", 1)
-        return int(length) * bytes_each
-    return {
-        "tinyint": 1,
-        "smallint": 2,
-        "mediumint": 3,
-        "int": 4,
-        "bigint": 8,
-        "datetime": 8,
-        "timestamp": 7,
-        "date": 3,
-    }.get(base)
-
-
-def _plain(table: Table) -> list[Index]:
-    """Indexes that can stand in for each other: of whole columns, in one direction, used by the optimizer."""
-    return [
-        index
-        for index in usable(table)
-        if not any(part.prefix or part.expression or part.descending for part in index.parts)
-    ]
-
-
-def _key(table: Table) -> tuple[str, ...]:
-    return tuple(name.lower() for name in table.primary_key.columns) if table.primary_key else ()
-
-
-def _starts(longer: Index, shorter: Index) -> bool:
-    names = [name.lower() for name in shorter.columns]
-    return [name.lower() for name in longer.columns][: len(names)] == names
-
-
-def _pairs(table: Table) -> Iterator[tuple[Index, Index]]:
-    """An index, and another that does all it does."""
-    plain = _plain(table)
-    for index in plain:
-        if index.unique:
-            continue
-        for other in plain:
-            if other is not index and _starts(other, index):
-                yield index, other
 
 
 @rule("Two indexes are the same", "schema", "schema", 2, "estimated")
@@ -131,13 +81,11 @@ def duplicate_index(subject: Subject) -> Iterable[Finding]:
     Example: SELECT id FROM doubled WHERE a = 1
     """
     for table in tables(subject):
-        said: set[str] = set()
-        for index, other in _pairs(table):
-            if len(index.parts) == len(other.parts) and other.name not in said:
-                said.add(index.name)
+        for one in needless(table):
+            if one.kind == "duplicate":
                 yield Finding(
-                    f"{table.name} has {index.name} and {other.name} over the same columns",
-                    drop_index(table, index.name),
+                    f"{table.name} has {one.index.name} and {one.kept.name} over the same columns",
+                    drop_index(table, one.index.name),
                 )
 
 
@@ -149,18 +97,12 @@ def prefix_index(subject: Subject) -> Iterable[Finding]:
     Example: SELECT id FROM doubled WHERE b = 1
     """
     for table in tables(subject):
-        said: set[str] = set()
-        for index, other in _pairs(table):
-            rest = tuple(name.lower() for name in other.columns[len(index.parts) :])
-            # The primary key is the table itself: a small index beside it is cheaper to read. One that only adds the primary key
-            # is the needless one of the two.
-            if not rest or other.primary or rest == _key(table) or index.name in said:
-                continue
-            said.add(index.name)
-            yield Finding(
-                f"{index.name} of {table.name} is the beginning of {other.name} ({', '.join(other.columns)})",
-                drop_index(table, index.name),
-            )
+        for one in needless(table):
+            if one.kind == "prefix":
+                yield Finding(
+                    f"{one.index.name} of {table.name} is the beginning of {one.kept.name} ({', '.join(one.kept.columns)})",
+                    drop_index(table, one.index.name),
+                )
 
 
 @rule("An index ends with the primary key", "schema", "schema", 1, "estimated")
@@ -171,22 +113,11 @@ def primary_key_suffix(subject: Subject) -> Iterable[Finding]:
     Example: SELECT id FROM suffixed WHERE a = 1
     """
     for table in tables(subject):
-        key = table.primary_key
-        if key is None or table.engine.lower() != "innodb":
-            continue
-        plain = _plain(table)
-        suffix = tuple(name.lower() for name in key.columns)
-        for index in plain:
-            names = tuple(name.lower() for name in index.columns)
-            if index.primary or index.unique or len(names) <= len(suffix) or names[-len(suffix) :] != suffix:
-                continue
-            twin = next(
-                (one for one in plain if tuple(map(str.lower, one.columns)) == names[: -len(suffix)]), None
-            )
-            if twin is not None and not twin.primary:
+        for one in needless(table):
+            if one.kind == "primary_key":
                 yield Finding(
-                    f"{index.name} of {table.name} is {twin.name} with the primary key behind it, which is there anyway",
-                    drop_index(table, index.name),
+                    f"{one.index.name} of {table.name} is {one.kept.name} with the primary key behind it, which is there anyway",
+                    drop_index(table, one.index.name),
                 )
 
 

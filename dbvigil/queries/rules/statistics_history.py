@@ -114,11 +114,17 @@ def bursts(
 
 @dataclass(frozen=True, slots=True)
 class IndexUse:
-    """How often an index was read on one server since `counted_since_seconds`; None where that server does not count."""
+    """How often an index was read on one server since `counted_since_seconds`; None where that server does not count.
+
+    `schema`, `table` and `index` say which, where that is not known from the place.
+    """
 
     server: str
     reads: int | None
     counted_since_seconds: float
+    schema: str = ""
+    table: str = ""
+    index: str = ""
 
 
 def unused_indexes(
@@ -142,8 +148,12 @@ def unused_indexes(
             advice = "hide it for some weeks, then drop it" if hidden else "drop it"
             found.append(
                 Finding(
-                    f"{index.name} of {table.name} was not read on {len(seen)} servers in {shortest:.0f} days: {advice}",
+                    f"{index.name} of {table.name} was not read on {_servers(seen)} in {shortest:.0f} days: {advice}",
                     hidden or drop_index(table, index.name),
                 )
             )
     return found
+
+
+def _servers(seen: Sequence[IndexUse]) -> str:
+    return "the server" if len(seen) == 1 else f"{len(seen)} servers"

@@ -1,0 +1,276 @@
+"""Rows on their way from the monitored server into the sandbox: read in small pieces, written in large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dbvigil.errors import ServerError
+from dbvigil.queries.proof.budget import Purse, Spent
+from dbvigil.queries.proof.columns import comparable, is_row, row_literal, stored
+from dbvigil.queries.proof.sampling import Group, Name, Part, SamplePlan, identity_of, name_of
+from dbvigil.queries.proof.structure import structure
+from dbvigil.queries.rules.ddl import full_name, quoted
+from dbvigil.queries.schema import Table
+from dbvigil.server import Server
+
+SHOWN = "SHOW CREATE TABLE {table}"
+PIECE = "SELECT {row} AS row_text{keys} FROM {table}{where}{order} LIMIT {most}"
+ENDS = "SELECT MIN({key}) AS least, MAX({key}) AS most FROM {table}"
+INSERT = "INSERT INTO {table} ({columns}) VALUES "
+UNDONE = "DELETE FROM {table}{where}"
+THINNED = "INSERT INTO {small} ({columns}) SELECT {columns} FROM {big}{where}"
+# A row without the key, NULL, is joined with nothing: its own identity decides.
+HASHED = " WHERE CRC32(COALESCE({key}, CONCAT_WS(',', {identity}))) % {parts} = 0"
+
+SMALLER = 4
+"""The smaller sample holds one row of so many."""
+_SMALLEST = 1_000
+_ROWS_A_PIECE = 2_000
+_BYTES_A_PIECE = 4_000_000
+_PIECES_A_BLOCK = 5
+_FEWEST_BLOCKS = 8
+_BYTES_AN_INSERT = 1_000_000
+_PHASE = 2_654_435_761
+
+
+@dataclass(slots=True)
+class Copied:
+    """What came of copying: rows and share (0–1) by table, and those whose rows ended early."""
+
+    rows: dict[Name, int] = field(default_factory=dict)
+    shares: dict[Name, float] = field(default_factory=dict)
+    loose: set[Name] = field(default_factory=set)
+    short: str = ""
+
+    @property
+    def share(self) -> float:
+        """The least share of any table."""
+        return min(self.shares.values(), default=1.0)
+
+
+async def make_tables(
+    purse: Purse, sandbox: Server, plan: SamplePlan, homes: Sequence[Mapping[str, str]]
+) -> list[str]:
+    """The planned tables, empty, in each of `homes`: the sandbox's schema for a schema of the source, in lower case.
+
+    Answers the statements that add their secondary indexes, which are for when the rows are there.
+    """
+    later = []
+    for part in _parts(plan):
+        (row,) = await purse.rows(SHOWN.format(table=full_name(part.table)), 1, counted=False)
+        shown = next(str(text) for title, text in row.items() if title.lower() == "create table")
+        for home in homes:
+            try:
+                made = structure(_target(part.table, home), shown)
+            except ValueError as error:
+                raise ServerError(f"{part.table.name} cannot be made again: {error}") from None
+            await sandbox.rows(made.create)
+            if made.keys:
+                later.append(made.keys)
+    return later
+
+
+async def copy(purse: Purse, sandbox: Server, plan: SamplePlan, home: Mapping[str, str]) -> Copied:
+    """Fill the tables of `home`. Ends early where the budget does; raises `Spent` where nothing useful came of it by then."""
+    copied = Copied()
+    for group in plan.groups:
+        for part in group.parts:
+            copied.rows[name_of(part.table)] = 0
+            copied.shares[name_of(part.table)] = group.share
+            if part.loose:
+                copied.loose.add(name_of(part.table))
+        if group.parts[0].key:
+            await _copy_blocks(purse, sandbox, group, home, copied)
+        else:
+            await _copy_whole(purse, sandbox, group.parts[0].table, home, copied)
+    return copied
+
+
+async def thin(sandbox: Server, plan: SamplePlan, big: Mapping[str, str], small: Mapping[str, str]) -> None:
+    """The smaller sample from the larger one: the same hash of the join key everywhere, so that rows that belong together stay so."""
+    for part in _parts(plan):
+        where = ""
+        if part.hashed:
+            identity = ", ".join(quoted(name) for name in identity_of(part.table))
+            key = quoted(part.hashed[0]) if len(part.hashed) == 1 else "NULL"
+            where = HASHED.format(key=key, identity=identity, parts=SMALLER)
+        await sandbox.rows(
+            THINNED.format(
+                small=_target(part.table, small),
+                big=_target(part.table, big),
+                columns=column_list(part.table),
+                where=where,
+            )
+        )
+
+
+async def _copy_whole(
+    purse: Purse, sandbox: Server, table: Table, home: Mapping[str, str], copied: Copied
+) -> None:
+    primary = table.primary_key
+    names = [column for part in (primary.parts if primary else ()) if (column := table.column(part.column))]
+    keys = "".join(f", {comparable(one)} AS key_{place}" for place, one in enumerate(names))
+    order = f" ORDER BY {', '.join(quoted(one.name) for one in names)}" if names else ""
+    after: list[str] = []
+    while True:
+        # Without a primary key there is no place to go on from: one piece, as long as need be.
+        most = purse.allowed(_piece(table) if names else max(_SMALLEST, 2 * (table.rows or 0)))
+        where = f" WHERE {_beyond([quoted(one.name) for one in names], after)}" if after else ""
+        text = PIECE.format(
+            row=row_literal(table), keys=keys, table=full_name(table), where=where, order=order, most=most
+        )
+        rows = await purse.rows(text, most)
+        await _write(sandbox, table, home, [row["row_text"] for row in rows])
+        copied.rows[name_of(table)] += len(rows)
+        if len(rows) < most:
+            return
+        if not names:
+            raise Spent(f"{table.name} has more rows than the server's statistics say, and no primary key")
+        after = [rows[-1][f"key_{place}"] for place in range(len(names))]
+
+
+async def _copy_blocks(
+    purse: Purse, sandbox: Server, group: Group, home: Mapping[str, str], copied: Copied
+) -> None:
+    ends = [row for part in group.parts if (row := await _ends(purse, part)) is not None]
+    if not ends:
+        return
+    least, most = min(low for low, _ in ends), max(high for _, high in ends)
+    count = min(group.blocks, most - least + 1)
+    done = 0
+    try:
+        for place in _scattered(count):
+            await _copy_block(
+                purse, sandbox, group, _block(least, most, count, place, group.share), home, copied
+            )
+            done += 1
+        for part in group.parts:
+            column = part.table.column(part.key)
+            if column is not None and column.nullable:
+                await _copy_nulls(purse, sandbox, part, group.share, home, copied)
+    except Spent as error:
+        if done < min(count, _FEWEST_BLOCKS):
+            raise
+        copied.short = str(error)
+        for part in group.parts:
+            copied.shares[name_of(part.table)] = group.share * done / count
+
+
+def _block(least: int, most: int, count: int, place: int, share: float) -> tuple[int, int]:
+    """From where to before where the key's values of one block lie: as long as the share says, at another place of each stride."""
+    stride = (most - least + 1) / count
+    start, end = least + int(place * stride), least + int((place + 1) * stride)
+    if share >= 1:
+        return start, end if place < count - 1 else most + 1
+    width = max(1, round(stride * share))
+    start += int((place * _PHASE % 2**32) / 2**32 * max(0, end - start - width))
+    return start, min(end, start + width)
+
+
+async def _copy_block(
+    purse: Purse,
+    sandbox: Server,
+    group: Group,
+    ends: tuple[int, int],
+    home: Mapping[str, str],
+    copied: Copied,
+) -> None:
+    """One block of every table of the group; where the budget ends in the midst of it, none of it."""
+    before = dict(copied.rows)
+    wheres = {
+        name_of(part.table): f" WHERE {quoted(part.key)} >= {ends[0]} AND {quoted(part.key)} < {ends[1]}"
+        for part in group.parts
+    }
+    try:
+        for part in group.parts:
+            where = wheres[name_of(part.table)]
+            await _copy_piece(purse, sandbox, part, where, _PIECES_A_BLOCK * _piece(part.table), home, copied)
+    except Spent:
+        for part in group.parts:
+            await sandbox.rows(
+                UNDONE.format(table=_target(part.table, home), where=wheres[name_of(part.table)])
+            )
+        copied.rows.update(before)
+        raise
+
+
+async def _copy_nulls(
+    purse: Purse, sandbox: Server, part: Part, share: float, home: Mapping[str, str], copied: Copied
+) -> None:
+    most = max(1, int((part.table.rows or 0) * share))
+    await _copy_piece(purse, sandbox, part, f" WHERE {quoted(part.key)} IS NULL", most, home, copied)
+
+
+async def _copy_piece(
+    purse: Purse, sandbox: Server, part: Part, where: str, limit: int, home: Mapping[str, str], copied: Copied
+) -> None:
+    most = purse.allowed(limit)
+    table = part.table
+    text = PIECE.format(
+        row=row_literal(table), keys="", table=full_name(table), where=where, order="", most=most
+    )
+    rows = await purse.rows(text, most)
+    await _write(sandbox, table, home, [row["row_text"] for row in rows])
+    copied.rows[name_of(table)] += len(rows)
+    if len(rows) == most:
+        if most < limit:
+            raise Spent("the budget's rows are used up")
+        copied.loose.add(name_of(table))
+
+
+async def _ends(purse: Purse, part: Part) -> tuple[int, int] | None:
+    text = ENDS.format(key=quoted(part.key), table=full_name(part.table))
+    (row,) = await purse.rows(text, purse.allowed(2))
+    return None if row["least"] is None else (int(row["least"]), int(row["most"]))
+
+
+async def _write(sandbox: Server, table: Table, home: Mapping[str, str], rows: Sequence[str]) -> None:
+    head = INSERT.format(table=_target(table, home), columns=column_list(table))
+    batch: list[str] = []
+    size = 0
+    for row in rows:
+        if not is_row(row):
+            raise ServerError(f"rows of {table.name} came in a form that was not asked for")
+        batch.append(row)
+        size += len(row)
+        if size >= _BYTES_AN_INSERT:
+            await sandbox.rows(head + ",".join(batch))
+            batch, size = [], 0
+    if batch:
+        await sandbox.rows(head + ",".join(batch))
+
+
+def _target(table: Table, home: Mapping[str, str]) -> str:
+    return f"{quoted(home[table.schema.lower()])}.{quoted(table.name)}"
+
+
+def column_list(table: Table) -> str:
+    """The columns that are written, as an INSERT names them."""
+    return ", ".join(quoted(column.name) for column in stored(table))
+
+
+def _parts(plan: SamplePlan) -> list[Part]:
+    return [part for group in plan.groups for part in group.parts]
+
+
+def _piece(table: Table) -> int:
+    """Rows of one piece: fewer where they are long."""
+    mean = (table.data_bytes or 0) / table.rows if table.rows else 0
+    return max(1, min(_ROWS_A_PIECE, int(_BYTES_A_PIECE / max(1.0, mean))))
+
+
+def _beyond(names: Sequence[str], values: Sequence[str]) -> str:
+    """What comes after a row in the order of `names`, as a condition that servers read as a range."""
+    sides = []
+    for place, name in enumerate(names):
+        same = [f"{one} = {value}" for one, value in zip(names[:place], values, strict=False)]
+        sides.append("(" + " AND ".join([*same, f"{name} > {values[place]}"]) + ")")
+    return " OR ".join(sides)
+
+
+def _scattered(count: int) -> list[int]:
+    """0 to `count` - 1, so that the first of them already lie all over: an early end leaves an even sample."""
+    bits = max(1, (count - 1).bit_length())
+    mixed = (int(f"{place:0{bits}b}"[::-1], 2) for place in range(2**bits))
+    return [place for place in mixed if place < count]

@@ -1,0 +1,147 @@
+"""Indexes tried one after the other: made in the sandbox, the statements executed, and dropped again."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dbvigil.errors import StatementFailed
+from dbvigil.queries.proof import writes
+from dbvigil.queries.proof.literals import Case
+from dbvigil.queries.proof.measure import ANALYZE, Meter, Run
+from dbvigil.queries.proof.place import Sandbox
+from dbvigil.queries.proof.sampling import Name
+from dbvigil.queries.proof.statements import Statement
+from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, Pair, Trial
+from dbvigil.queries.rules.ddl import quoted
+from dbvigil.queries.schema import Table
+from dbvigil.queries.workload import Candidate
+
+INDEX = "dbvigil_candidate"
+ADD = "ALTER TABLE {table} ADD INDEX {index} ({columns})"
+REMOVE = "ALTER TABLE {table} DROP INDEX {index}"
+EXPLAIN = {"mariadb": "EXPLAIN {sql}", "mysql": "EXPLAIN FORMAT=TRADITIONAL {sql}"}
+COUNT = "SELECT COUNT(*) AS number FROM {table}"
+
+
+class TimeIsUp(Exception):
+    """The sandbox was used for as long as it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """All that was measured of one candidate. `build`: seconds and rows of making the index in the larger sample."""
+
+    served: tuple[Trial, ...]
+    others: tuple[Trial, ...]
+    write_cost: float | None
+    build: tuple[float, int]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Bench:
+    """A loaded sandbox. What statements cost without any candidate is measured once, at the first need of it."""
+
+    sandbox: Sandbox
+    meter: Meter
+    deadline: float
+    _before: dict[str, Run] = field(default_factory=dict)
+
+    async def attempt(self, candidate: Candidate, table: Table, statements: Sequence[Statement]) -> Tried:
+        """Raises `TimeIsUp`, and `StatementFailed` for an index that the server does not take."""
+        name: Name = (candidate.schema.lower(), candidate.table.lower())
+        failed: dict[str, str] = {}
+        reading = [one for one in statements if name in one.tables and not one.untested]
+        await self.meter.quiet()
+        for statement in reading:
+            for case in (*statement.small.values(), *statement.big.values()):
+                if case.sql not in self._before:
+                    self._check()
+                    try:
+                        self._before[case.sql] = await self.meter.measure(case.sql, ordered=statement.ordered)
+                    except StatementFailed as error:
+                        failed[statement.query.query_id] = f"the sandbox refuses it (error {error.code})"
+        homes = {"small": self.sandbox.small[name[0]], "big": self.sandbox.big[name[0]]}
+        places = {size: f"{quoted(home)}.{quoted(table.name)}" for size, home in homes.items()}
+        rows = {size: await self._count(place) for size, place in places.items()}
+        server = self.sandbox.server
+        before = await writes.milliseconds(server, table, homes["big"], candidate)
+        columns = ", ".join(quoted(column) + (" DESC" if down else "") for column, down in candidate.columns)
+        took = 0.0
+        try:
+            for place in places.values():
+                began = time.perf_counter()
+                await server.rows(ADD.format(table=place, index=INDEX, columns=columns))
+                took = time.perf_counter() - began
+                await server.rows(ANALYZE.format(table=place))
+            await self.meter.quiet()
+            served: list[Trial] = []
+            others: list[Trial] = []
+            for statement in reading:
+                if statement.query.query_id not in failed:
+                    group = served if statement.query.query_id in candidate.serves else others
+                    group += await self._trials(statement, rows)
+            after = await writes.milliseconds(server, table, homes["big"], candidate)
+        finally:
+            await self._remove(places.values())
+        return Tried(tuple(served), tuple(others), writes.percent(before, after), (took, rows["big"]), failed)
+
+    async def _trials(self, statement: Statement, rows: Mapping[str, int]) -> list[Trial]:
+        found = []
+        for name, case in statement.big.items():
+            pairs = []
+            alike = True
+            little = statement.small.get(name)
+            sizes: list[tuple[int, Case]] = [(rows["small"], little)] if little is not None else []
+            for size, one in (*sizes, (rows["big"], case)):
+                self._check()
+                before, after = (
+                    self._before[one.sql],
+                    await self.meter.measure(one.sql, ordered=statement.ordered),
+                )
+                used = await self._uses(one.sql)
+                if used and after.milliseconds > SLOWER * before.milliseconds + NEGLIGIBLE_MS:
+                    again = await self.meter.measure(one.sql, ordered=statement.ordered)
+                    after = replace(after, milliseconds=min(after.milliseconds, again.milliseconds))
+                pairs.append(Pair(size, before, after, used))
+                # With a LIMIT and ties, or no order at all, a server may answer any of several rows, and both are right.
+                if before.checksum and after.checksum and not statement.limited:
+                    alike = alike and before.checksum == after.checksum
+            found.append(Trial(statement.query.query_id, name, tuple(pairs), alike=alike))
+        return found
+
+    async def _uses(self, sql: str) -> bool:
+        server = self.sandbox.server
+        rows = await server.rows(EXPLAIN["mariadb" if server.info.is_mariadb else "mysql"].format(sql=sql))
+        return any(INDEX in str(row.get("key") or "") for row in rows)
+
+    async def _count(self, place: str) -> int:
+        (row,) = await self.sandbox.server.rows(COUNT.format(table=place))
+        return int(row["number"])
+
+    async def _remove(self, places: Iterable[str]) -> None:
+        for place in places:
+            try:
+                await self.sandbox.server.rows(REMOVE.format(table=place, index=INDEX))
+            except StatementFailed as error:
+                if error.code != _NO_SUCH_INDEX:
+                    raise
+
+    def _check(self) -> None:
+        if time.monotonic() >= self.deadline:
+            raise TimeIsUp
+
+
+_NO_SUCH_INDEX = 1091
+
+
+def build_seconds(build: tuple[float, int], rows: int | None) -> float | None:
+    """How long the index takes to make on the real table: sorting grows a little faster than the rows."""
+    seconds, sampled = build
+    if rows is None or sampled < 2 or seconds <= 0:
+        return None
+    many = max(rows, 2)
+    return round(seconds * (many * math.log(many)) / (sampled * math.log(sampled)), 3)

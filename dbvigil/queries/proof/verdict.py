@@ -1,0 +1,200 @@
+"""From executions to a verdict: verified, estimated, no gain or harmful. Pure: figures in, words out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dbvigil.queries.proof.measure import Run, Weights
+from dbvigil.queries.workload import Outcome
+
+WORTH = 1.5
+"""The speed-up of all classes together from which on an index is worth it."""
+WORTH_IN_TIME = 1.2
+"""The same by the clock, whose readings also hold what no index changes: the way to the sandbox, the answer's rows."""
+SLOWER = 1.1
+"""No class of values may become slower than by this factor, nor another statement."""
+HARMFUL = 1.2
+NEGLIGIBLE_MS = 0.2
+"""A difference below this is the machine's noise and nobody's concern."""
+_SHRINKS = 0.8
+_STEEPEST = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One size of the sample: `rows` of the table, and a statement's cost without and with the index; whether the server used it."""
+
+    rows: int
+    before: Run
+    after: Run
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One statement with one class of values, in each size of the sample, the smaller first."""
+
+    query_id: str
+    case: str
+    pairs: tuple[Pair, ...]
+    weight: float = 1.0
+    alike: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What else bears on a verdict. `full_rows`: rows of the real table. `doubts`: why executions in this sample prove less."""
+
+    full_rows: int
+    weights: Weights
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    outcome: Outcome
+    reason: str
+    speed_up: float | None = None
+    interval: tuple[float, float] | None = None
+    best: Trial | None = None
+
+
+def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Verdict:
+    """The verdict on one index. `served` are trials of the statements that ask for it, `others` of the rest that read the table."""
+    if not served:
+        return Verdict("untested", "none of the statements that ask for it could be executed")
+    everything = [*served, *others]
+    ratios = [_ratio(trial, facts) for trial in served]
+    interval = (round(min(ratios), 2), round(max(ratios), 2))
+    best = max(served, key=lambda trial: _saved(trial, facts))
+    speed_up = round(_total(served, facts), 2)
+    figures: dict[str, Any] = {"speed_up": speed_up, "interval": interval, "best": best}
+    worst = max(everything, key=lambda trial: _slowdown(trial, facts))
+    slowdown = _slowdown(worst, facts)
+    harmed = max(
+        (trial for trial in everything if _harmed(trial, facts)),
+        key=lambda trial: _slowdown(trial, facts),
+        default=None,
+    )
+    if harmed is not None:
+        reason = f"statement {harmed.query_id} becomes {_slowdown(harmed, facts):.1f} times slower for {harmed.case} values"
+        return Verdict("harmful", reason, **figures)
+    if not all(trial.alike for trial in everything):
+        return Verdict(
+            "estimated", "a statement answered other rows with the index than without it", **figures
+        )
+    if not any(_used(trial) for trial in served):
+        return Verdict("no_gain", "the server does not use it for any of the statements", **figures)
+    if speed_up < WORTH:
+        return Verdict(
+            "no_gain", f"all together are {speed_up:g} times as fast: less than {WORTH:g}", **figures
+        )
+    doubts = [*facts.doubts, *_doubts(served, slowdown, facts)]
+    if doubts:
+        return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
+    return Verdict(
+        "verified",
+        f"executed with and without it: {speed_up:g} times as fast, and nothing slower",
+        **figures,
+    )
+
+
+def _doubts(served: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
+    found = []
+    if slowdown > SLOWER:
+        found.append(f"a statement may become {slowdown:.1f} times slower")
+    if any(not _complete(trial) for trial in served):
+        found.append("a statement was ended by the time limit")
+    if any(_shrinks(trial, facts) for trial in served):
+        found.append("the gain shrinks as the table grows")
+    before = sum(trial.weight * trial.pairs[-1].before.milliseconds for trial in served)
+    after = sum(trial.weight * trial.pairs[-1].after.milliseconds for trial in served)
+    if before < WORTH_IN_TIME * after:
+        found.append("by the clock the sample is too small to tell a difference")
+    return found
+
+
+def cost(pair: Pair, weights: Weights, *, after: bool) -> float:
+    """Milliseconds of the engine's work, from the rows and pages that it read."""
+    run = pair.after if after else pair.before
+    return max(0.001, weights.milliseconds(run.rows, run.pages))
+
+
+def extrapolated(trial: Trial, facts: Facts, *, after: bool) -> float:
+    """Milliseconds of the engine's work on the real table: the growth between the two sizes goes on, at most a little over linear."""
+    pairs, weights = trial.pairs, facts.weights
+    last = cost(pairs[-1], weights, after=after)
+    if facts.full_rows <= pairs[-1].rows or pairs[-1].rows <= 0:
+        return last
+    exponent = 1.0
+    if len(pairs) > 1 and 0 < pairs[0].rows < pairs[-1].rows:
+        grown = last / cost(pairs[0], weights, after=after)
+        exponent = math.log(grown) / math.log(pairs[-1].rows / pairs[0].rows)
+    return last * float((facts.full_rows / pairs[-1].rows) ** min(_STEEPEST, max(0.0, exponent)))
+
+
+def _ratio(trial: Trial, facts: Facts) -> float:
+    return extrapolated(trial, facts, after=False) / extrapolated(trial, facts, after=True)
+
+
+def _saved(trial: Trial, facts: Facts) -> float:
+    return trial.weight * (extrapolated(trial, facts, after=False) - extrapolated(trial, facts, after=True))
+
+
+def _total(trials: Sequence[Trial], facts: Facts) -> float:
+    before = sum(trial.weight * extrapolated(trial, facts, after=False) for trial in trials)
+    return before / sum(trial.weight * extrapolated(trial, facts, after=True) for trial in trials)
+
+
+def _slowdown(trial: Trial, facts: Facts) -> float:
+    """The worst factor of the engine's work on the real table and of the time by the clock in the sample; 1 where it is negligible."""
+    found = [_by_clock(trial)]
+    before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
+    if after - before > NEGLIGIBLE_MS:
+        found.append(after / before)
+    for pair in trial.pairs:
+        worked = [cost(pair, facts.weights, after=one) for one in (False, True)]
+        if worked[1] - worked[0] > NEGLIGIBLE_MS:
+            found.append(worked[1] / worked[0])
+    return max(found)
+
+
+def _harmed(trial: Trial, facts: Facts) -> bool:
+    """Whether it is clearly slower with the index that the server chose: by the clock, or by what was read where the clock agrees."""
+    if not _used(trial) or _slowdown(trial, facts) < HARMFUL:
+        return False
+    last = trial.pairs[-1]
+    if last.before.complete and not last.after.complete:
+        return True
+    return last.after.milliseconds > last.before.milliseconds or _by_clock(trial) >= HARMFUL
+
+
+def _by_clock(trial: Trial) -> float:
+    """The worst factor in time, where the server chose the index; 1 where the difference is negligible."""
+    found = [1.0]
+    for pair in trial.pairs:
+        before, after = pair.before.milliseconds, pair.after.milliseconds
+        if pair.used and pair.before.complete and after - before > NEGLIGIBLE_MS:
+            found.append(after / max(0.001, before))
+    return max(found)
+
+
+def _shrinks(trial: Trial, facts: Facts) -> bool:
+    """Whether the larger sample gains clearly less than the smaller, so that the real table might gain nothing."""
+    if len(trial.pairs) < 2:
+        return False
+    gains = [
+        cost(pair, facts.weights, after=False) / cost(pair, facts.weights, after=True) for pair in trial.pairs
+    ]
+    return gains[0] > WORTH and gains[-1] < _SHRINKS * gains[0] and _ratio(trial, facts) < WORTH
+
+
+def _used(trial: Trial) -> bool:
+    return any(pair.used for pair in trial.pairs)
+
+
+def _complete(trial: Trial) -> bool:
+    return all(pair.after.complete for pair in trial.pairs)
