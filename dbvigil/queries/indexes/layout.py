@@ -73,6 +73,9 @@ def same_order(parts: Parts, others: Parts) -> bool:
 def serves(parts: Parts, shape: Shape) -> bool:
     """`parts`: all that the index holds, the primary key behind included."""
     count = len(shape.equal)
+    # Most indexes serve most shapes not: the first column tells.
+    if count and parts[0][0] not in shape.equal:
+        return False
     if {name for name, _ in parts[:count]} != set(shape.equal):
         return False
     if not same_order(parts[count : count + len(shape.tail)], shape.tail):

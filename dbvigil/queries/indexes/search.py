@@ -24,6 +24,10 @@ _WORTH = 0.05
 """The share of a table's part of a statement that must be saved, by the guess; less is within what the guess may be off."""
 
 
+_BEGINNINGS = 40
+"""Ways to serve the dearest statements of a table with which the indexes for others are tried to begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Want:
     """One way to serve one statement: what that takes now, in seconds of the workload (`weight`) and in rows (`present`).
@@ -130,7 +134,8 @@ def _choices(every: list[_Want]) -> list[_Choice]:
     firsts = [parts for parts in map(own_parts, table.indexes) if parts]
     # One that is hidden is there too: what it needs is to be shown again.
     there = [full_parts(table, parts) for parts in firsts]
-    plain = [parts for want in wants if not want.shape.rest for parts in layouts(want.shape, firsts)]
+    dearest = sorted((want for want in wants if not want.shape.rest), key=lambda want: -want.weight)
+    plain = [parts for want in dearest[:_BEGINNINGS] for parts in layouts(want.shape, firsts)]
     found: dict[Parts, _Choice] = {}
     for want in wants:
         for parts in layouts(want.shape, dict.fromkeys((*firsts, *plain))):
@@ -150,10 +155,11 @@ def _choices(every: list[_Want]) -> list[_Choice]:
 
 def _weigh(choice: _Choice, wants: list[_Want]) -> None:
     saved: dict[tuple[str, str], float] = {}
+    held = choice.held
     for number, want in enumerate(wants):
-        if not serves(choice.held, want.shape):
+        if not serves(held, want.shape):
             continue
-        share = 1 - cost(want.shape.ask, _known(want.shape), choice.held) / want.present
+        share = 1 - cost(want.shape.ask, _known(want.shape), held) / want.present
         # What a join costs depends on how often the table is entered, which statistics of one table do not tell.
         if want.shape.drivers:
             share = max(share, _WORTH)
@@ -182,12 +188,13 @@ def _replaced(choice: _Choice, every: Iterable[_Want]) -> Iterable[Index]:
 
     One may: behind its own columns stands the primary key, which a longer index moves.
     """
+    longer = choice.held
     for index in choice.table.indexes:
         parts = own_parts(index)
         if not parts or index.unique or len(parts) >= len(choice.parts) or not starts(parts, choice.parts):
             continue
         held = full_parts(choice.table, parts)
-        if not any(serves(held, want.shape) and not serves(choice.held, want.shape) for want in every):
+        if not any(serves(held, want.shape) and not serves(longer, want.shape) for want in every):
             yield index
 
 
