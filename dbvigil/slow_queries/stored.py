@@ -212,7 +212,8 @@ def _answer(
     ]
     before = earlier.get(kind.id)
     history = changed(figures, before, plans.get(kind.id, []), now - span)
-    answer = measured(known, around, [*history, *kept, *fresh])
+    proved = [_recommendation(body) for body in kind.proofs]
+    answer = measured(known, around, [*proved, *history, *kept, *fresh])
     had = plans.get(kind.id, [])
     return replace(
         answer,

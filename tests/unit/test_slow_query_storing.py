@@ -12,8 +12,9 @@ from dbvigil.errors import ConfigurationError
 from dbvigil.models import QueryKind, QueryPlan, QueryProgress, QueryWindow, TargetState
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.plan import Plan, PlanNode
+from dbvigil.queries.workload import Candidate, Proof
 from dbvigil.query import QuerySource, Recommendation
-from dbvigil.slow_queries import analysis, deployments, storing
+from dbvigil.slow_queries import analysis, deployments, proved, storing
 from dbvigil.slow_queries.collecting import Collected, Description
 from dbvigil.slow_queries.log_source import Name
 from dbvigil.slow_queries.packing import Cost, Window
@@ -329,6 +330,59 @@ def test_samples_stay_in_memory() -> None:
     waiting.flush()
     held = [bytes(row.data or b"") for row in QueryProgress.objects.all()]
     assert not any(b"ada" in data for data in held)
+
+
+# -- proofs
+
+
+def proof(outcome: Any, **more: Any) -> Proof:
+    candidate = Candidate(
+        "shop", "customers", (("email", False),), ("A" * 16,), "ALTER TABLE … ADD", "ALTER TABLE … DROP"
+    )
+    before, after = (
+        {"rows_read": 20_000, "pages": 90, "milliseconds": 2.0},
+        {"rows_read": 1, "pages": 3, "milliseconds": 0.1},
+    )
+    rows = (
+        {"query_id": "A" * 16, "serves": True, "cases": [{"case": "hot", "before": before, "after": after}]},
+    )
+    return Proof(
+        candidate,
+        outcome,
+        "faster, and nothing slower",
+        200.0,
+        (150.0, 250.0),
+        queries=rows,
+        sample={"share": 5, "rows": 20_000},
+        **more,
+    )
+
+
+def test_what_was_proved_is_told_with_the_figures_and_replaced_by_the_next_proof() -> None:
+    keep(found(kinds={BY_ADDRESS: Figures(1, 1.0), REPORT: Figures(1, 2.0)}))
+    assert proved.keep("shop", [proof("verified"), proof("no_gain")], NOW) == 1
+    report, address = collected("shop", timedelta(hours=1), NOW)
+    (advice,) = [one for one in address.recommendations if one.rule == proved.RULE]
+    assert (advice.confidence, advice.sql) == ("verified", "ALTER TABLE … ADD")
+    body = advice.to_dict()["evidence"]
+    assert (body["before"]["rows_read"], body["after"]["rows_read"], body["rollback"]) == (
+        20_000,
+        1,
+        "ALTER TABLE … DROP",
+    )
+    assert "5 % of the table" in body["method"]
+    assert proved.RULE not in report.patterns
+    proved.keep("shop", [proof("harmful")], NOW)
+    _report, address = collected("shop", timedelta(hours=1), NOW)
+    (advice,) = [one for one in address.recommendations if one.rule == proved.RULE]
+    assert (advice.title, advice.sql) == ("An index that was proved to do harm", "")
+    # What could not be tried says nothing about what was proved before.
+    proved.keep("shop", [proof("untested")], NOW)
+    _report, address = collected("shop", timedelta(hours=1), NOW)
+    assert proved.RULE in address.patterns
+    proved.keep("shop", [proof("no_gain")], NOW)
+    _report, address = collected("shop", timedelta(hours=1), NOW)
+    assert proved.RULE not in address.patterns
 
 
 # -- deployments
