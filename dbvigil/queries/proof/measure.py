@@ -7,7 +7,7 @@ import hashlib
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dbvigil.errors import StatementFailed
@@ -60,6 +60,7 @@ _FAR = 5.0
 class Run:
     """One statement's cost: the least of several runs for rows and pages (others may have been reading too), the median of their time.
 
+    `least`: the time of the fastest run, which the machine's other work disturbs least; for saying that something became slower.
     `complete` is False where the time limit ended it: the figures are then lower bounds, and there is no `checksum`.
     """
 
@@ -68,6 +69,7 @@ class Run:
     milliseconds: float
     checksum: str = ""
     complete: bool = True
+    least: float = 0.0
 
     def figures(self) -> dict[str, float | int]:
         return {"rows_read": self.rows, "pages": self.pages, "milliseconds": round(self.milliseconds, 3)}
@@ -104,7 +106,7 @@ class Meter:
         try:
             first = await self._once(sql, ordered)
             if not first.complete:
-                return first
+                return replace(first, least=first.milliseconds)
             runs = [await self._once(sql, ordered) for _ in range(RUNS)]
             # The pages are those of the whole server: what came in between shows as runs that do not agree.
             while len(runs) < _MOST_RUNS and not _agree(runs):
@@ -117,6 +119,7 @@ class Meter:
             statistics.median(run.milliseconds for run in runs),
             first.checksum,
             all(run.complete for run in runs),
+            min(run.milliseconds for run in runs),
         )
 
     async def _once(self, sql: str, ordered: bool) -> Run:
