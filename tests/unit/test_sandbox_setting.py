@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from dbvigil import conf
 from dbvigil.checks import check_settings
@@ -15,7 +15,7 @@ def test_it_is_empty_by_default() -> None:
     assert conf.load().sandbox_url == ""
 
 
-def test_its_password_is_not_shown(settings: SettingsWrapper) -> None:
+def test_its_password_is_not_shown(settings: Settings) -> None:
     settings.DB_SANDBOX_URL = URL
     found = conf.load()
     assert found.sandbox_url == URL
@@ -26,7 +26,7 @@ def test_its_password_is_not_shown(settings: SettingsWrapper) -> None:
 @pytest.mark.parametrize(
     "value", [5, None, "spare.example", "http://a:s3cret@b/", "mysql://a:s3cret@b/?nonsense=1"]
 )
-def test_what_is_no_url_is_said(settings: SettingsWrapper, value: object) -> None:
+def test_what_is_no_url_is_said(settings: Settings, value: object) -> None:
     settings.DB_SANDBOX_URL = value
     (message,) = check_settings()
     assert message.msg.startswith("DB_SANDBOX_URL:")
