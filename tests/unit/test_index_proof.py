@@ -191,13 +191,14 @@ def test_what_cannot_be_sampled_is_refused_with_a_reason() -> None:
 
 def test_a_statement_moves_to_the_sandbox() -> None:
     tree = parse(
-        "WITH recent AS (SELECT * FROM Orders) SELECT shop.customers.id FROM shop.customers JOIN recent r ON r.id = other.x.id"
+        "WITH recent AS (SELECT * FROM orders) SELECT shop.customers.id FROM shop.customers JOIN recent r ON r.id = customers.id FOR UPDATE"
     )
     assert tree is not None
-    found = moved(tree.copy(), "shop", {"shop": "proof_1"})
-    assert "`proof_1`.Orders AS `Orders`" in found
-    assert "`proof_1`.customers AS `customers`" in found
-    assert "JOIN recent" in found and "shop." not in found
+    schema = Schema.of((replace(ORDERS, name="Orders"), CUSTOMERS), "shop")
+    found = moved(tree.copy(), schema, {"shop": "proof_1"})
+    assert "`proof_1`.`Orders` AS `orders`" in found
+    assert "`proof_1`.`customers` AS `customers`" in found
+    assert "JOIN recent" in found and "shop." not in found and "FOR UPDATE" not in found
 
 
 def test_of_a_change_the_looking_is_executed() -> None:

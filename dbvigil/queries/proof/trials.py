@@ -91,6 +91,9 @@ class Bench:
 
     async def _trials(self, statement: Statement, rows: Mapping[str, int]) -> list[Trial]:
         found = []
+        figures = statement.query.figures
+        # A statement counts as often as it is executed, and its classes alike.
+        weight = (figures.count if figures is not None else 1) / len(statement.big)
         for name, case in statement.big.items():
             pairs = []
             alike = True
@@ -110,7 +113,7 @@ class Bench:
                 # With a LIMIT and ties, or no order at all, a server may answer any of several rows, and both are right.
                 if before.checksum and after.checksum and not statement.limited:
                     alike = alike and before.checksum == after.checksum
-            found.append(Trial(statement.query.query_id, name, tuple(pairs), alike=alike))
+            found.append(Trial(statement.query.query_id, name, tuple(pairs), weight, alike))
         return found
 
     async def _uses(self, sql: str) -> bool:
