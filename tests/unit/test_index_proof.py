@@ -46,6 +46,7 @@ def trial(
 GOOD = trial((SCAN_SMALL, FOUND), (SCAN, FOUND))
 BAD = trial((SCAN_SMALL, MISLED_SMALL), (SCAN, MISLED), name="q2")
 QUICK = trial((SCAN_SMALL, run(9_000, 27_000, 1.9)), (SCAN, run(36_000, 108_000, 7.5)), name="q2")
+ENDLESS = trial((SCAN_SMALL, SCAN_SMALL), (run(9, 9, 1e4, complete=False), run(9, 9, 1e4, complete=False)))
 SAME = trial((SCAN_SMALL, SCAN_SMALL), (SCAN, SCAN), name="q2", used=False)
 
 
@@ -69,6 +70,7 @@ SAME = trial((SCAN_SMALL, SCAN_SMALL), (SCAN, SCAN), name="q2", used=False)
         # Ended by the time limit without the index, and quick with it.
         ([trial((SCAN_SMALL, FOUND), (run(40_000, 400, 10_000.0, complete=False), FOUND))], [], FACTS, "verified", "times as fast"),
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 10_000.0, complete=False)))], FACTS, "harmful", "slower"),
+        ([GOOD], [ENDLESS], FACTS, "estimated", "time limit"),
         # Twice as fast in the smaller sample, and by the larger one the lead is gone.
         ([trial((SCAN_SMALL, run(1_000, 3_000, 0.4)), (SCAN, run(20_000, 9_000, 4.0)))], [], FACTS, "no_gain", ""),
         # One that the server leaves alone is not judged by the clock.

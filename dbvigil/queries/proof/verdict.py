@@ -92,7 +92,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict(
             "no_gain", f"all together are {speed_up:g} times as fast: less than {WORTH:g}", **figures
         )
-    doubts = [*facts.doubts, *_doubts(served, slowdown, facts)]
+    doubts = [*facts.doubts, *_doubts(served, everything, slowdown, facts)]
     if doubts:
         return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
     return Verdict(
@@ -102,11 +102,11 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
     )
 
 
-def _doubts(served: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
+def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
     found = []
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
-    if any(not _complete(trial) for trial in served):
+    if any(not _complete(trial) for trial in everything):
         found.append("a statement was ended by the time limit")
     if any(_shrinks(trial, facts) for trial in served):
         found.append("the gain shrinks as the table grows")
