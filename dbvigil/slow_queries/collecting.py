@@ -197,7 +197,7 @@ class Collector:
         self, server: Server, names: Sequence[Name], reading: Reading
     ) -> dict[Name, Description]:
         """New digests with their texts; one whose text is gone again is left out."""
-        texts = await read_texts(server, sorted({digest for _source, _schema, digest in names}))
+        texts = await read_texts(server, sorted({(schema, digest) for _source, schema, digest in names}))
         found: dict[Name, Description] = {}
         for name in names:
             key = name[1:]
