@@ -255,8 +255,8 @@ def _uncounted(uses: Sequence[IndexUse], servers: Sequence[str]) -> list[str]:
             )
         elif reads and all(one is None for one in reads):
             found.append(
-                f"{name} does not count reads of indexes, so none is called unused: performance_schema=ON counts them, on MariaDB userstat=ON"
-                " too"
+                f"{name} does not count reads of indexes, so none is called unused: performance_schema=ON counts them, on MariaDB"
+                " userstat=ON too"
             )
     return found
 
