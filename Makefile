@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run test lint bench docs lock
+.PHONY: help setup run test lint fuzz bench docs lock
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ lint:            ## format, rules, types, layers, docs that match the code
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/reference_pages.py --check
+
+fuzz:            ## ever new examples for what reads other people's texts, MINUTES=10
+	@PYTHON="$(PYTHON)" scripts/setup dev
+	$(BIN)/python scripts/fuzz.py --minutes $(or $(MINUTES),10)
 
 bench:           ## every figure we claim, measured here
 	@PYTHON="$(PYTHON)" scripts/setup bench

@@ -19,31 +19,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import json
-import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.support.exporter import EXPORTER, cpu, exporter
 from dbvigil import targets
 from dbvigil.analysis import rates
 from dbvigil.collectors.runner import Sampler, monotonic
 from dbvigil.sandbox import MONITORING_GRANTS, PrivateServer
 from dbvigil.types import Snapshot
 
-EXPORTER = "prometheus-mysqld-exporter"
 COLLECTORS = (
     "collect.global_status",  # status
     "collect.global_variables",  # max_connections, read_only, open_files_limit
@@ -121,12 +116,12 @@ async def _compare(
         assert figures.up and not figures.failures, figures.failures
         return spent
 
-    with _exporter(server, home, collectors) as (scrape, process):
+    with exporter(server, home, collectors, EXPORTER_ACCOUNT) as (scrape, process):
 
         async def visit_exporter() -> float:
-            began = _cpu(process.pid)
+            began = cpu(process.pid)
             scrape()
-            return _cpu(process.pid) - began
+            return cpu(process.pid) - began
 
         for visit in (sample, visit_exporter):
             for _ in range(3):
@@ -144,12 +139,12 @@ async def _compare(
 
 
 async def _cost(server: PrivateServer, visit: Callable[[], Awaitable[float]]) -> Cost:
-    questions, began, cpu = _questions(server), time.perf_counter(), _cpu(server.pid)
+    questions, began, before = _questions(server), time.perf_counter(), cpu(server.pid)
     client = await visit()
     wall = time.perf_counter() - began
     # What the server does after its last answer belongs to the visit too.
     await asyncio.sleep(0.005)
-    spent = _cpu(server.pid) - cpu
+    spent = cpu(server.pid) - before
     return Cost(client * 1000, spent * 1000, _questions(server) - questions - 1, wall * 1000)
 
 
@@ -190,11 +185,6 @@ def _report(
 # -- what is measured
 
 
-def _cpu(pid: int) -> float:
-    """CPU seconds of another process, ended threads included, in the resolution of the scheduler."""
-    return time.clock_gettime((~pid << 3) | 2)
-
-
 _counting: dict[PrivateServer, Callable[[], int]] = {}
 
 
@@ -211,51 +201,6 @@ def _questions(server: PrivateServer) -> int:
 
         _counting[server] = ask
     return _counting[server]()
-
-
-@contextmanager
-def _exporter(
-    server: PrivateServer, home: Path, collectors: Sequence[str]
-) -> Iterator[tuple[Callable[[], None], subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    user, password = EXPORTER_ACCOUNT
-    flags = [f"--{collector}" for collector in collectors]
-    process = subprocess.Popen(
-        [
-            EXPORTER,
-            f"--web.listen-address=127.0.0.1:{port}",
-            f"--config.my-cnf={home / 'none'}",
-            "--log.level=error",
-            *flags,
-        ],
-        env=os.environ | {"DATA_SOURCE_NAME": f"{user}:{password}@tcp(127.0.0.1:{server.port})/"},
-    )
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-
-    def scrape() -> None:
-        connection.request("GET", "/metrics")
-        answer = connection.getresponse()
-        text = answer.read()
-        assert answer.status == 200 and b"mysql_up 1" in text
-
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                scrape()
-                break
-            except OSError:
-                connection.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-        yield scrape, process
-    finally:
-        connection.close()
-        process.terminate()
-        process.wait(10)
 
 
 # -- what the server has to do besides

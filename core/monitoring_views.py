@@ -11,7 +11,7 @@ from dbvigil.api.alert_views import (
 )
 from dbvigil.api.documentation import DocsView, SchemaView
 from dbvigil.api.exposition import PrometheusView
-from dbvigil.api.query_views import SlowQueriesView
+from dbvigil.api.query_views import DeploymentsView, SlowQueriesView
 from dbvigil.api.views import (
     ConfigView,
     ControlView,
@@ -29,6 +29,7 @@ __all__ = [
     "ConfigView",
     "ControlView",
     "DashboardView",
+    "DeploymentsView",
     "DocsView",
     "EndSuppressionView",
     "HealthView",

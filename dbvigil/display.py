@@ -57,3 +57,8 @@ def display(name: str, value: object) -> str:
             return _short(value, _BINARY_STEPS, "B" if abs(value) < 1024 else "") + "/s"
         case _:
             return _short(value, _DECIMAL_STEPS, "")
+
+
+def seconds(value: float | None) -> str:
+    """A time for people, from parts of a millisecond to days: "0.34 ms", "41 s", "3 h", "n/a" where unknown."""
+    return "n/a" if value is None else _duration(value)

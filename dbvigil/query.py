@@ -48,6 +48,8 @@ class SlowQuery:
     redaction is off. `fingerprint` is the text in the percona dialect, `query_id` its 16 hex digits, `digest` the server's own key.
     `patterns` are the ids of the rules that found something. `is_new`: first seen in the last seven days. `trend`: its time an execution
     as a multiple of that in the span before. `callers`: executions by what the statements' comments name (view, route, task).
+    `since_deployment`: the newest deployment of the last week and what it did: `{"name", "at", "is_new", "trend", "slower",
+    "plan_changed"}`.
     `plan_history`: the plans that it had, the present one first: `{"hash", "first_seen", "last_seen", "changes"}`.
     `gaps`: what could not be looked at, and why, a sentence each.
     """
@@ -82,6 +84,7 @@ class SlowQuery:
     plan_history: tuple[Mapping[str, Any], ...] = ()
     is_new: bool | None = None
     trend: float | None = None
+    since_deployment: Mapping[str, Any] | None = None
     callers: Mapping[str, int] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
 
@@ -92,6 +95,7 @@ class SlowQuery:
             moment = body[name]
             body[name] = None if moment is None else iso_utc(moment)
         body["patterns"] = list(self.patterns)
+        body["since_deployment"] = None if self.since_deployment is None else dict(self.since_deployment)
         body["callers"] = dict(self.callers)
         body["plan_history"] = [dict(one) for one in self.plan_history]
         body["gaps"] = list(self.gaps)

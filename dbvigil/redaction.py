@@ -37,6 +37,8 @@ def server_message(text: str | None) -> str | None:
     """
     if not text:
         return text
+    # First of all: on a long run of spaces the patterns would try each as the beginning of a gap.
+    text = " ".join(text.split())
     text = _STATEMENT.sub("the statement is left out", text)
     text = _WRAPPED.sub(r"Error: \1,", text)
 

@@ -1,11 +1,13 @@
-"""Writes the reference pages that the code itself knows best, into docs/reference: metrics, settings, health, rules.
+"""Writes the reference pages that the code itself knows best, into docs/reference: metrics, settings, health, rules, query rules.
 
 `python scripts/reference_pages.py` writes them; with `--check` it writes nothing and fails where a page is out of date.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,8 @@ from dbvigil.alerts.shipped import SHIPPED  # noqa: E402
 from dbvigil.analysis import health  # noqa: E402
 from dbvigil.catalogue import METRICS, Metric  # noqa: E402
 from dbvigil.display import display  # noqa: E402
+from dbvigil.queries import rules as query_rules  # noqa: E402
+from dbvigil.queries.rules.base import Rule as QueryRule  # noqa: E402
 from dbvigil.types import Threshold  # noqa: E402
 
 _GROUPS = {
@@ -36,6 +40,7 @@ _GROUPS = {
     "host": "The host",
     "health": "Health",
 }
+_STATEMENT = re.compile(r"(?:SELECT|INSERT|UPDATE|DELETE)\b")
 _MADE = "<!-- Made by `make docs` from the code; change it there. -->\n\n"
 
 
@@ -135,11 +140,50 @@ def _seconds(value: float) -> str:
     return f"{value:g} s" if value else "at once"
 
 
+_NEEDS = {
+    "text": "the statement alone",
+    "schema": "the tables' columns and indexes besides",
+    "plan": "an EXPLAIN of the statement besides",
+    "statistics": "figures of what it has cost",
+}
+_WEIGHTS = {1: "style", 2: "cost", 3: "danger"}
+
+
+def query_rules_page() -> str:
+    """docs/reference/query-rules.md, from the advice rules on statements and their docstrings."""
+    text = (
+        "# Query rules\n\n"
+        + _MADE
+        + f"What [slow queries](../how-to/slow-queries.md) are advised on: {len(query_rules.ALL)} rules, by what each needs to know. A "
+        "rule that lacks what it\nneeds says nothing. *Kind* is what the advice asks you to change; *weight* orders the advice on one "
+        "statement (1 style, 2 cost,\n3 danger); *confidence* is what it rests on: `heuristic` on the text, `estimated` on the "
+        "server's own schema, plan or figures. Each example\nis a statement on which the rule speaks; the test suite runs every one.\n"
+    )
+    for needs, words in _NEEDS.items():
+        rules = [rule for rule in query_rules.ALL if rule.needs == needs]
+        text += f"\n## {needs.capitalize()}: {words}\n\n| rule | title | kind | weight | confidence |\n| --- | --- | --- | --- | --- |\n"
+        for rule in rules:
+            title = rule.title.replace("|", "\\|")
+            text += f"| [`{rule.id}`](#{rule.id}) | {title} | {rule.action} | {rule.weight} | {rule.confidence} |\n"
+        text += "".join(_query_rule(rule) for rule in rules)
+    return text
+
+
+def _query_rule(rule: QueryRule) -> str:
+    explanation, _, example = inspect.cleandoc(rule.explanation).partition("Example:")
+    # An example that is too long to be written out is told in words.
+    example = " ".join(example.split())
+    shown = f"```sql\n{example}\n```" if _STATEMENT.match(example) else f"Example: {example}."
+    about = f"*{rule.title}.* {_WEIGHTS[rule.weight].capitalize()}, {rule.action}."
+    return f"\n### {rule.id}\n\n{about}\n\n{explanation.strip()}\n\n{shown}\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_page,
     "settings.md": settings_page,
     "health.md": health_page,
     "rules.md": rules_page,
+    "query-rules.md": query_rules_page,
 }
 
 

@@ -17,6 +17,8 @@ for name in [name for name in os.environ if name.startswith(("DB_", "DATABASE_UR
 # developers' runs look for new ones.
 settings.register_profile("developer", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
+# For `make fuzz`: where a test does not say how many examples it needs, many.
+settings.register_profile("fuzz", deadline=None, max_examples=1000)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 pytest_plugins = [

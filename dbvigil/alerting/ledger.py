@@ -89,8 +89,9 @@ class Ledger:
     def write(self, now: datetime) -> list[Alert]:
         """Writes everything; the alerts that something happened to, as they stood after it."""
         self._settle_ended()
-        episodes.insert(self._new.values())
+        # What has ended gives its key back first: the same trouble may have begun again meanwhile.
         episodes.update(row for number, row in self._changed.items() if number not in self._new)
+        episodes.insert(self._new.values())
         self._trail.write()
         outbox.put(self._orders, now)
         return list(self._alerts.values())

@@ -43,6 +43,35 @@ class PlanChangeSerializer(Answer):
     )
 
 
+class SinceDeploymentSerializer(Answer):
+    """The newest deployment of the last week, and what it did to a statement."""
+
+    name = serializers.CharField()
+    at = Moment()
+    is_new = serializers.BooleanField(help_text="It was not seen before.")
+    trend = serializers.FloatField(
+        allow_null=True, help_text="Its time an execution as a multiple of that before the deployment."
+    )
+    slower = serializers.CharField(help_text="How it became slower; empty where it did not.")
+    plan_changed = serializers.BooleanField(help_text="It runs on another plan since.")
+
+
+class DeploymentSerializer(Answer):
+    """A moment at which what runs against the databases changed."""
+
+    name = serializers.CharField()
+    at = Moment()
+    database = serializers.CharField(allow_null=True, help_text="null: every database.")
+    by = serializers.CharField(help_text="Who put it on record.")
+
+
+class DeploymentsSerializer(Answer):
+    """Deployments, the newest first."""
+
+    count = serializers.IntegerField()
+    results = DeploymentSerializer(many=True)
+
+
 def _count(text: str) -> serializers.IntegerField:
     return serializers.IntegerField(allow_null=True, help_text=text)
 
@@ -88,6 +117,9 @@ class SlowQuerySerializer(Answer):
     plan_history = PlanChangeSerializer(many=True, help_text="The plans that it had, the present one first.")
     is_new = serializers.BooleanField(allow_null=True, help_text="First seen in the last seven days.")
     trend = _number("Its time an execution as a multiple of that in the span before.")
+    since_deployment = SinceDeploymentSerializer(
+        allow_null=True, help_text="null where nothing was deployed in the last week."
+    )
     callers = serializers.DictField(
         child=serializers.IntegerField(),
         help_text="Executions by what the statements' comments name: view, route or task.",

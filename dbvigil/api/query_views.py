@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +12,7 @@ from dbvigil.api import query_answers as answers
 from dbvigil.api import query_requests as requests
 from dbvigil.api.base import ApiView, Operation, operation
 from dbvigil.monitoring import get_database_monitor
+from dbvigil.slow_queries.deployments import deployed, deployments
 from dbvigil.slow_queries.stored import slow_queries, troubles
 
 
@@ -44,3 +46,35 @@ class SlowQueriesView(ApiView):
                 "trouble": troubles(chosen),
             }
         )
+
+
+class DeploymentsView(ApiView):
+    """Deployments: slow queries are compared with what they were before the newest. Staff put them on record."""
+
+    roles: ClassVar = {"POST": "staff"}
+
+    @operation(
+        Operation("Deployments", answers.DeploymentsSerializer, query=requests.DeploymentsQuery, missing=True)
+    )
+    def get(self, request: Request) -> Response:
+        database = self.query.get("database")
+        if database is not None:
+            get_database_monitor().require(database)
+        found = deployments(datetime.now(UTC) - timedelta(hours=self.query["hours"]), database)
+        return Response({"count": len(found), "results": found})
+
+    @operation(
+        Operation(
+            "Put a deployment on record",
+            answers.DeploymentSerializer,
+            body=requests.DeploymentBody,
+            missing=True,
+            example={"name": "v1.2"},
+        )
+    )
+    def post(self, request: Request) -> Response:
+        database = self.body.get("database")
+        if database is not None:
+            get_database_monitor().require(database)
+        user, now = request.user.get_username(), datetime.now(UTC)
+        return Response(deployed(self.body["name"], database or "", user, now, self.body["minutes_ago"]))

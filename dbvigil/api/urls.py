@@ -16,6 +16,7 @@ urlpatterns = [
     path("health/", views.HealthView.as_view(), name="health"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("slow-queries/", query_views.SlowQueriesView.as_view(), name="slow-queries"),
+    path("deployments/", query_views.DeploymentsView.as_view(), name="deployments"),
     path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
     path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),
     path("alerts/acknowledge/", alert_views.AcknowledgeView.as_view(), name="acknowledge"),

@@ -14,7 +14,7 @@ from dbvigil.models.alerts import (
 from dbvigil.models.channels import AlertChannel
 from dbvigil.models.history import Chunk, Sample
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
-from dbvigil.models.queries import QueryKind, QueryPlan, QueryProgress, QueryWindow
+from dbvigil.models.queries import Deployment, QueryKind, QueryPlan, QueryProgress, QueryWindow
 
 __all__ = [
     "AlertChannel",
@@ -25,6 +25,7 @@ __all__ = [
     "ChannelState",
     "Chunk",
     "Delivery",
+    "Deployment",
     "Episode",
     "MaintenanceWindow",
     "MonitorControl",

@@ -10,7 +10,8 @@ class QueryKind(models.Model):
     query ID.
 
     `query` holds no values. `pair` is what a digest and a log's fingerprint of the same statement have in common. `advice` (JSON) is the
-    newest analysis: `{"recommendations", "gaps"}`, of `analyzed_at`. `seen_on` is the day on which it was last seen, for pruning.
+    newest analysis: `{"recommendations", "gaps"}`, of `analyzed_at`; `proofs` what was proved about indexes for it. `seen_on` is the day on
+    which it was last seen, for pruning.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -26,6 +27,7 @@ class QueryKind(models.Model):
     seen_on = models.DateField()
     advice = models.JSONField(null=True)
     analyzed_at = models.DateTimeField(null=True)
+    proofs = models.JSONField(default=list)
 
     class Meta:
         verbose_name = "kind of statement"
@@ -108,3 +110,19 @@ class QueryProgress(models.Model):
 
     def __str__(self) -> str:
         return self.database
+
+
+class Deployment(models.Model):
+    """A moment at which what runs against a database changed; `database` empty means every database."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=100)
+    database = models.CharField(max_length=100, default="", blank=True)
+    at = models.DateTimeField()
+    by = models.CharField(max_length=150, default="", blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="dbvigil_deployment_at")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,4 +1,4 @@
-"""When the statements of a target are looked at closely: a few of the worst, every five minutes, one target never waiting for another."""
+"""When the statements of a target are looked at closely: a few of the worst, once a minute, one target never waiting for another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dbvigil.targets import Target
 
 logger = logging.getLogger("dbvigil.monitor")
 
-EVERY_SECONDS = 300.0
+EVERY_SECONDS = 60.0
 # The first figures of a target are there soon; its first advice should not be long in coming.
 _FIRST_SECONDS = 20.0
 _AT_ONCE = 4

@@ -13,7 +13,7 @@ from dbvigil.collectors.witness import aside
 from dbvigil.errors import ServerError
 from dbvigil.server import Server
 from dbvigil.slow_queries.collecting import Collected, Collector
-from dbvigil.slow_queries.moment import worst
+from dbvigil.slow_queries.moment import LONG_SECONDS, worst
 from dbvigil.slow_queries.storing import Ids
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.types import Snapshot
@@ -24,11 +24,15 @@ EVERY_SECONDS = 59.0
 # A little less than a minute, so that a sample that is early by a hair counts. Nobody wants to wait as long for the first figures.
 _FIRST_SECONDS = (1.0, 10.0)
 _LIMIT_SECONDS = 5.0
+AT_ONCE = 16
+"""Visits that are under way at a time, of all targets: many targets may be on few servers, and a sample goes before."""
 _EVIDENCE_SECONDS = 1.0
 
 
 class Visits:
     """The visits to one target under one lease. What goes wrong in one is said, and hinders no sample."""
+
+    _under_way = 0
 
     def __init__(
         self, alias: str, token: int, waiting: Waiting, progress: Mapping[str, Any] | None, ids: Ids
@@ -40,12 +44,16 @@ class Visits:
         self._pauses = list(_FIRST_SECONDS)
         self._due = 0.0
         self._trouble = ""
+        self._sessions = True
         waiting.remember(alias, dict(ids))
 
     async def after(self, server: Server, snapshot: Snapshot | None, moment: float) -> Snapshot | None:
         """A visit after `snapshot`, where one is due at `moment` (seconds of the loop's clock); the snapshot with what it has cost."""
-        if snapshot is None or moment < self._due:
+        if snapshot is None or moment < self._due or Visits._under_way >= AT_ONCE:
             return snapshot
+        # The sample knows already whether anything runs for long.
+        longest = snapshot.readings.get("sessions", {}).get("longest_query")
+        self._sessions = longest is None or longest >= LONG_SECONDS
         self._due = moment + (self._pauses.pop(0) if self._pauses else EVERY_SECONDS)
         found, snapshot = await aside(server, snapshot, self._visit(server))
         if found is not None:
@@ -74,9 +82,10 @@ class Visits:
             return found, []
 
     async def _visit(self, server: Server) -> Collected | None:
+        Visits._under_way += 1
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
-                found = await self._collector.collect(server, datetime.now(UTC))
+                found = await self._collector.collect(server, datetime.now(UTC), sessions=self._sessions)
         except TimeoutError:
             self._say(f"the server did not tell about its statements within {_LIMIT_SECONDS:g} s")
         except ServerError as error:
@@ -90,6 +99,8 @@ class Visits:
         else:
             self._trouble = ""
             return found
+        finally:
+            Visits._under_way -= 1
         return None
 
     def _say(self, trouble: str) -> None:

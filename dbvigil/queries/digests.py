@@ -18,24 +18,41 @@ MOST_DIGESTS = 1_000
 
 # The row without a digest holds what did not fit into the table: it is in the totals, and is no kind of statement. The monitor's own
 # statements are recognized by the comment-free text that the server keeps, and are few; they stay in, as any other client's.
-_COLUMNS = """
-    SELECT COALESCE(SCHEMA_NAME, '') AS schema_name, DIGEST AS digest, COUNT_STAR AS count, SUM_TIMER_WAIT AS total_time,
+DIGESTS = """
+    SELECT SCHEMA_NAME AS home, DIGEST AS kind, COUNT_STAR AS count, SUM_TIMER_WAIT AS total_time,
            MAX_TIMER_WAIT AS max_time, SUM_LOCK_TIME AS lock_time, SUM_ERRORS AS errors, SUM_ROWS_AFFECTED AS rows_affected,
            SUM_ROWS_SENT AS rows_sent, SUM_ROWS_EXAMINED AS rows_examined, SUM_CREATED_TMP_TABLES AS tmp_tables,
            SUM_CREATED_TMP_DISK_TABLES AS tmp_disk_tables, SUM_SELECT_FULL_JOIN AS full_joins, SUM_SELECT_SCAN AS full_scans,
            SUM_SORT_MERGE_PASSES AS sort_merge_passes, SUM_SORT_ROWS AS sort_rows, SUM_NO_INDEX_USED AS no_index_used,
            UNIX_TIMESTAMP(FIRST_SEEN) AS first_seen, UNIX_TIMESTAMP(LAST_SEEN) AS last_seen, {p95} AS p95_time
       FROM performance_schema.events_statements_summary_by_digest
-     WHERE DIGEST IS NOT NULL{since}
+     WHERE DIGEST IS NOT NULL
      ORDER BY SUM_TIMER_WAIT DESC LIMIT {most}"""
 TOTAL = """
     SELECT SUM(COUNT_STAR) AS count, SUM(SUM_TIMER_WAIT) AS total_time,
            SUM(IF(DIGEST IS NULL, COUNT_STAR, 0)) AS unnamed, UNIX_TIMESTAMP(NOW(6)) AS clock
       FROM performance_schema.events_statements_summary_by_digest"""
+# In one passage through the table: MySQL takes some 4 µs for each of its rows, whatever is asked of it. What was seen since has a group of
+# one row for each, and all else is one group, so that the sum of the groups is the sum of all. Sorted into groups they cost MySQL less
+# than looked up one by one.
+NEWS = """
+    SELECT SQL_BIG_RESULT IF(LAST_SEEN >= {since}, DIGEST, NULL) AS kind,
+           IF(LAST_SEEN >= {since} AND DIGEST IS NOT NULL, SCHEMA_NAME, NULL) AS home,
+           SUM(COUNT_STAR) AS count, SUM(SUM_TIMER_WAIT) AS total_time, SUM(IF(DIGEST IS NULL, COUNT_STAR, 0)) AS unnamed,
+           UNIX_TIMESTAMP(NOW(6)) AS clock, MAX(MAX_TIMER_WAIT) AS max_time, MAX(SUM_LOCK_TIME) AS lock_time, MAX(SUM_ERRORS) AS errors,
+           MAX(SUM_ROWS_AFFECTED) AS rows_affected, MAX(SUM_ROWS_SENT) AS rows_sent, MAX(SUM_ROWS_EXAMINED) AS rows_examined,
+           MAX(SUM_CREATED_TMP_TABLES) AS tmp_tables, MAX(SUM_CREATED_TMP_DISK_TABLES) AS tmp_disk_tables,
+           MAX(SUM_SELECT_FULL_JOIN) AS full_joins, MAX(SUM_SELECT_SCAN) AS full_scans, MAX(SUM_SORT_MERGE_PASSES) AS sort_merge_passes,
+           MAX(SUM_SORT_ROWS) AS sort_rows, MAX(SUM_NO_INDEX_USED) AS no_index_used, UNIX_TIMESTAMP(MAX(FIRST_SEEN)) AS first_seen,
+           UNIX_TIMESTAMP(MAX(LAST_SEEN)) AS last_seen, MAX({p95}) AS p95_time
+      FROM performance_schema.events_statements_summary_by_digest
+     GROUP BY kind, home"""
 TEXTS = """
     SELECT COALESCE(SCHEMA_NAME, '') AS schema_name, DIGEST AS digest, DIGEST_TEXT AS text
       FROM performance_schema.events_statements_summary_by_digest
-     WHERE DIGEST IN ({places})"""
+     WHERE {which}"""
+_FEW = 4
+"""Digests that are looked up one by one where the server has an index: each is a fifth of the work of going through all of them."""
 
 _PICOSECONDS = 1e12
 _TIMES = ("total_time", "max_time", "lock_time", "p95_time")
@@ -89,30 +106,56 @@ async def read_digests(server: Server, now: datetime, since: datetime | None = N
             "performance_schema is off: the server does not count what each kind of statement costs",
             "set performance_schema=ON in the server's configuration and restart it",
         )
-    moment = "" if since is None else f" AND LAST_SEEN >= FROM_UNIXTIME({since.timestamp() - 1:.0f})"
-    statement = _COLUMNS.format(p95=_p95(info), since=moment, most=MOST_DIGESTS)
+    if since is not None:
+        moment = f"FROM_UNIXTIME({since.timestamp() - 1:.0f})"
+        groups = await server.rows(NEWS.format(since=moment, p95=_p95(info)))
+        # Of a table that was just truncated, and of that alone, nothing can be said.
+        if groups:
+            return _reading(now, groups, [row for row in groups if row["kind"] is not None])
     # In this order: whatever ends in between is in the later reading's difference, and not lost.
-    (total,) = await server.rows(TOTAL)
-    rows = await server.rows(statement)
+    total = await server.rows(TOTAL)
+    return _reading(now, total, await server.rows(DIGESTS.format(p95=_p95(info), most=MOST_DIGESTS)))
+
+
+def _reading(now: datetime, parts: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> Reading:
+    """`parts` make up the totals; `rows` are digests."""
+    costly = sorted(rows, key=lambda row: -(number(row["total_time"]) or 0))[:MOST_DIGESTS]
     return Reading(
         taken_at=now,
-        clock=datetime.fromtimestamp(float(number(total["clock"]) or 0), UTC),
-        digests={(row["schema_name"], row["digest"]): _figures(row) for row in rows},
-        count=int(number(total["count"]) or 0),
-        total_time=(number(total["total_time"]) or 0) / _PICOSECONDS,
-        unnamed=int(number(total["unnamed"]) or 0),
+        clock=datetime.fromtimestamp(float(number(parts[0]["clock"]) or 0), UTC),
+        digests={(row["home"] or "", row["kind"]): _figures(row) for row in costly},
+        count=sum(int(number(part["count"]) or 0) for part in parts),
+        total_time=sum(number(part["total_time"]) or 0 for part in parts) / _PICOSECONDS,
+        unnamed=sum(int(number(part["unnamed"]) or 0) for part in parts),
         complete=len(rows) < MOST_DIGESTS,
     )
 
 
-async def read_texts(server: Server, digests: Sequence[str]) -> dict[Key, str]:
-    """The normalized text of digests, as the server keeps it: without values, and perhaps cut (`performance_schema_max_digest_length`)."""
+async def read_texts(server: Server, digests: Sequence[str | Key]) -> dict[Key, str]:
+    """The normalized text of digests, as the server keeps it: without values, and perhaps cut (`performance_schema_max_digest_length`).
+
+    A digest alone stands for all schemas. With its schema it costs MySQL less, as long as there are few.
+    """
+    keys = [one for one in digests if not isinstance(one, str)]
     found: dict[Key, str] = {}
-    for start in range(0, len(digests), 200):
-        part: list[object] = list(digests[start : start + 200])
-        rows = await server.rows(TEXTS.format(places=", ".join(["%s"] * len(part))), part)
-        found.update({(row["schema_name"], row["digest"]): row["text"] or "" for row in rows})
+    if len(keys) == len(digests) <= _FEW and server.connected and server.info.is_mysql:
+        for schema, digest in keys:
+            # A condition of its own for each: only equality of both columns uses the index.
+            if schema:
+                found |= await _texts(server, "SCHEMA_NAME = %s AND DIGEST = %s", [schema, digest])
+            else:
+                found |= await _texts(server, "SCHEMA_NAME IS NULL AND DIGEST = %s", [digest])
+        return found
+    names = list(dict.fromkeys(one if isinstance(one, str) else one[1] for one in digests))
+    for start in range(0, len(names), 200):
+        part: list[object] = list(names[start : start + 200])
+        found |= await _texts(server, f"DIGEST IN ({', '.join(['%s'] * len(part))})", part)
     return found
+
+
+async def _texts(server: Server, which: str, values: list[object]) -> dict[Key, str]:
+    rows = await server.rows(TEXTS.format(which=which), values)
+    return {(row["schema_name"], row["digest"]): row["text"] or "" for row in rows}
 
 
 def merged(before: Reading, after: Reading) -> Reading:

@@ -28,7 +28,7 @@ logger = logging.getLogger("dbvigil.monitor")
 AGAIN_AFTER = timedelta(hours=6)
 AT_ONCE = 5
 WORST = 25
-_SPAN = timedelta(hours=1)
+_SPAN = timedelta(minutes=15)
 PLANS_KEPT = 10
 
 # The server keeps one statement a digest with its values; how much of it is a setting, and one that was cut cannot be explained.
@@ -68,7 +68,7 @@ class Analysis:
 
 
 def due(database: str, now: datetime) -> list[Due]:
-    """Of those that took most time in the last hour, the ones that were not looked at for some hours."""
+    """Of those that took most time in the last quarter of an hour, the ones that were not looked at for some hours."""
     rows = QueryWindow.objects.filter(
         database=database, source="digest", step=FINE, start__gte=int((now - _SPAN).timestamp())
     )

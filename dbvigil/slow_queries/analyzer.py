@@ -110,7 +110,7 @@ class SlowQueryAnalyzer:
         configuration = conf.load()
         target = self._target(configuration.targets)
         now = datetime.now(UTC)
-        if minutes is not None and covers(self.database, now - timedelta(minutes=minutes), now):
+        if minutes is not None and covers(self.database, now - timedelta(minutes=minutes)):
             return collected(self.database, timedelta(minutes=minutes), now, limit=limit)
 
         async def ask(server: Server) -> list[SlowQuery]:

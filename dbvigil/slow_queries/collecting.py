@@ -87,19 +87,19 @@ class Collector:
                 )
                 self._before, self._log = None, None
 
-    async def collect(self, server: Server, now: datetime) -> Collected:
+    async def collect(self, server: Server, now: datetime, *, sessions: bool = True) -> Collected:
         """One visit. A source that cannot be read is in `trouble`; raises `ServerError` only where there is no server.
 
-        One that is broken off has not been: the next goes on from the one before.
+        One that is broken off has not been: the next goes on from the one before. Without `sessions` nobody is known to run for long.
         """
         state = self._before, self._log, dict(self._histograms)
         try:
-            return await self._visit(server, now)
+            return await self._visit(server, now, sessions)
         except BaseException:
             self._before, self._log, self._histograms = state
             raise
 
-    async def _visit(self, server: Server, now: datetime) -> Collected:
+    async def _visit(self, server: Server, now: datetime, sessions: bool) -> Collected:
         windows: dict[QuerySource, Window[Name]] = {}
         new: dict[Name, Description] = {}
         trouble: dict[str, str] = {}
@@ -130,7 +130,8 @@ class Collector:
             "reading": None if self._before is None else _written(self._before),
             "log": None if self._log is None else self._log.to_dict(),
         }
-        return Collected(now, windows, new, progress, trouble, await running(server), samples)
+        long = await running(server) if sessions else ()
+        return Collected(now, windows, new, progress, trouble, long, samples)
 
     async def _read_log(self, server: Server, now: datetime) -> LogNews:
         """What is new in the log. The table has no index: one that has grown large is left alone for a while, for the server's sake."""
@@ -196,7 +197,7 @@ class Collector:
         self, server: Server, names: Sequence[Name], reading: Reading
     ) -> dict[Name, Description]:
         """New digests with their texts; one whose text is gone again is left out."""
-        texts = await read_texts(server, sorted({digest for _source, _schema, digest in names}))
+        texts = await read_texts(server, sorted({(schema, digest) for _source, schema, digest in names}))
         found: dict[Name, Description] = {}
         for name in names:
             key = name[1:]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from dbvigil.models import QueryPlan, QueryWindow
 from dbvigil.queries.figures import Figures
@@ -12,12 +12,27 @@ from dbvigil.query import Recommendation
 from dbvigil.slow_queries.storing import COARSE, FINE, read_windows
 
 
-def windows_of(database: str, source: str, start: datetime, end: datetime) -> list[QueryWindow]:
-    """Those that lie in a span; one that begins before it counts where most of it is inside."""
-    rows = QueryWindow.objects.filter(database=database, source=source, start__lt=int(end.timestamp()))
-    fine = rows.filter(step=FINE, start__gte=int(start.timestamp()) - FINE // 2)
-    coarse = rows.filter(step=COARSE, start__gte=int(start.timestamp()) - COARSE // 2)
-    return [*fine, *coarse]
+def windows_of(database: str, source: str, start: datetime, end: datetime | None) -> list[QueryWindow]:
+    """Those whose middle lies between `start` and `end`, so that two spans side by side share none; all since `start` without an end."""
+    rows = QueryWindow.objects.filter(database=database, source=source)
+    found: list[QueryWindow] = []
+    for step in (FINE, COARSE):
+        chosen = rows.filter(step=step, start__gte=int(start.timestamp()) - step // 2)
+        if end is not None:
+            chosen = chosen.filter(start__lt=int(end.timestamp()) - step // 2)
+        found += chosen
+    return found
+
+
+def figures_between(
+    database: str, sources: Collection[str], start: datetime, end: datetime | None
+) -> dict[int, Figures]:
+    """What each kind of statement cost in a span, by its id."""
+    found: dict[int, Figures] = {}
+    for source in sources:
+        window = read_windows(windows_of(database, source, start, end))
+        found |= {number: window.figures(number) for number in window.kinds}
+    return found
 
 
 def changed(
@@ -53,15 +68,6 @@ def trend(before: Figures | None, now: Figures) -> float | None:
     if before is None or not before.avg_time or now.avg_time is None:
         return None
     return now.avg_time / before.avg_time
-
-
-def earlier_figures(database: str, span: timedelta, now: datetime, sources: set[str]) -> dict[int, Figures]:
-    """What the same kinds cost in the span of the same length before."""
-    found: dict[int, Figures] = {}
-    for source in sources:
-        window = read_windows(windows_of(database, source, now - 2 * span, now - span))
-        found |= {number: window.figures(number) for number in window.kinds}
-    return found
 
 
 def plans_of(ids: Sequence[int]) -> dict[int, list[QueryPlan]]:

@@ -14,8 +14,9 @@ from dbvigil.queries.fingerprint import server_text
 from dbvigil.queries.judging import Kind, Surroundings, advice, judge, measured
 from dbvigil.queries.severity import severity
 from dbvigil.query import QuerySeverity, QuerySource, Recommendation, SlowQuery
+from dbvigil.slow_queries.deployments import Comparison, comparison
 from dbvigil.slow_queries.packing import Window
-from dbvigil.slow_queries.past import changed, earlier_figures, plans_of, trend, windows_of
+from dbvigil.slow_queries.past import changed, figures_between, plans_of, trend, windows_of
 from dbvigil.slow_queries.storing import read_windows
 from dbvigil.types import Flavor, iso_utc
 
@@ -58,13 +59,13 @@ def troubles(databases: Sequence[str]) -> dict[str, dict[str, str]]:
     return {database: trouble for database, trouble in rows if trouble}
 
 
-def covers(database: str, start: datetime, end: datetime) -> bool:
+def covers(database: str, start: datetime) -> bool:
     """Whether the statements of `database` were watched from `start` on."""
     first = QueryWindow.objects.filter(database=database, source="digest").order_by("start").first()
     return (
         first is not None
         and first.start <= start.timestamp()
-        and windows_of(database, "digest", start, end) != []
+        and windows_of(database, "digest", start, None) != []
     )
 
 
@@ -81,7 +82,7 @@ def collected(
     A statement that both sources know is told once, as the digest; what only the log can tell (95th percentile, longest) is added to it.
     """
     around = _server(database)
-    windows = {source: read_windows(windows_of(database, source, now - span, now)) for source in SOURCES}
+    windows = {source: read_windows(windows_of(database, source, now - span, None)) for source in SOURCES}
     kinds = {
         kind.id: kind for kind in _kinds([number for window in windows.values() for number in window.kinds])
     }
@@ -100,10 +101,13 @@ def collected(
                 entries.append(_Entry(kind, figures, window.total_time, twin))
     entries.sort(key=lambda one: (-one.figures.total_time, one.kind.id))
     worst = entries[:limit]
-    earlier = earlier_figures(database, span, now, {one.kind.source for one in worst})
+    sources = {one.kind.source for one in worst}
+    earlier = figures_between(database, sources, now - 2 * span, now - span)
+    deployment = comparison(database, sources, now)
     plans = plans_of([one.kind.id for one in worst])
     found = [
-        _answer(one, replace(around, total_time=one.total_time), now, span, earlier, plans) for one in worst
+        _answer(one, replace(around, total_time=one.total_time), now, span, earlier, plans, deployment)
+        for one in worst
     ]
     return [*(one for one in _running(database, around, now) if only in (None, one.severity)), *found][:limit]
 
@@ -182,6 +186,7 @@ def _answer(
     span: timedelta,
     earlier: Mapping[int, Figures],
     plans: Mapping[int, list[QueryPlan]],
+    deployment: Comparison | None,
 ) -> SlowQuery:
     kind, figures = one.kind, one.figures
     # The log has it as the client wrote it: its fingerprint is the one that other tools know.
@@ -207,12 +212,14 @@ def _answer(
     ]
     before = earlier.get(kind.id)
     history = changed(figures, before, plans.get(kind.id, []), now - span)
-    answer = measured(known, around, [*history, *kept, *fresh])
+    proved = [_recommendation(body) for body in kind.proofs]
+    answer = measured(known, around, [*proved, *history, *kept, *fresh])
     had = plans.get(kind.id, [])
     return replace(
         answer,
         is_new=kind.first_seen >= now - NEW_FOR,
         trend=trend(before, figures),
+        since_deployment=None if deployment is None else deployment.of(kind, had),
         plan=had[0].plan if had else None,
         plan_history=tuple(
             {

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from dbvigil.terminal.queries import seconds
+from dbvigil.display import seconds
 from dbvigil.terminal.text import Glyphs, clean
 
 _SHOWN = 5

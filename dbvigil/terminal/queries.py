@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dbvigil.display import seconds
 from dbvigil.query import Recommendation, SlowQuery
 from dbvigil.terminal.plain import aligned
-from dbvigil.terminal.text import Glyphs, clean, duration
+from dbvigil.terminal.text import Glyphs, clean
 
 _STYLES: Mapping[str, str] = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _HEAD = (
@@ -31,15 +32,6 @@ _HEAD = (
 _NONE = "no statement is known"
 _ADVICE = 3
 _BAR = 20
-
-
-def seconds(value: float | None) -> str:
-    """A time for people: "3.2 ms", "41 s", "n/a"."""
-    if value is None:
-        return "n/a"
-    if value < 1:
-        return f"{value * 1000:.3g} ms"
-    return f"{value:.3g} s" if value < 120 else duration(value)
 
 
 def lines(body: Mapping[str, Any], found: Sequence[SlowQuery]) -> list[str]:
@@ -102,8 +94,26 @@ def _facts(one: SlowQuery) -> str:
         if one.rows_examined_per_row_sent is None
         else f"{one.rows_examined_per_row_sent:,.0f} rows read for each one given",
         "" if one.trend is None else f"{one.trend:.2g} times as long as before",
+        _deployment(one.since_deployment),
     ]
     return ", ".join(fact for fact in facts if fact)
+
+
+def _deployment(since: Mapping[str, Any] | None) -> str:
+    """What the newest deployment did to it, where it did something."""
+    if since is None:
+        return ""
+    name = clean(since["name"])
+    if since["is_new"]:
+        return f"new since {name}"
+    told = f"{since['trend']:.2g} times as long since {name}" if since["slower"] else ""
+    return told + (
+        " on another plan"
+        if told and since["plan_changed"]
+        else f"another plan since {name}"
+        if since["plan_changed"]
+        else ""
+    )
 
 
 def _where(one: SlowQuery) -> str:

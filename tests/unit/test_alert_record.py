@@ -94,6 +94,21 @@ def test_fire_and_end_within_one_write() -> None:
     assert [kind for kind, *_ in orders(alert.id)] == ["alert.fired"] * 2 + ["alert.resolved"] * 2
 
 
+def test_an_end_and_the_same_trouble_again_within_one_write() -> None:
+    first = fire(PLAN, "shop", "up", 0)
+    write(
+        PLAN,
+        evaluated("shop", 30, [transition("resolved", "up", 30)]),
+        evaluated("shop", 60, [transition("fired", "up", 60)], [active("up")]),
+        evaluated("shop", 90, [transition("resolved", "up", 90)]),
+        evaluated("shop", 120, [transition("fired", "up", 120)], [active("up")]),
+    )
+    assert Episode.objects.count() == 3
+    (last,) = Episode.objects.filter(resolved_at=None)
+    assert last.started_at == at(120)
+    assert Episode.objects.get(id=first.id).resolved_at == at(30)
+
+
 def test_a_graver_trouble_clears_the_acknowledgement_and_is_told_again() -> None:
     alert = fire(PLAN, "shop", "connection_usage", 0, "warning")
     quieting.acknowledge(alert.id, "ada", "mine", PLAN, at(20))

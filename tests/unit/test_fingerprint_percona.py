@@ -151,8 +151,8 @@ def test_an_unknown_dialect() -> None:
 
 @given(SALAD)
 def test_a_second_time_it_stays(sql: str) -> None:
-    """Wherever the dialect itself does: an `x`, `b` or point before a `?` goes at each time, and so do ` asc` and a cut of rows."""
+    """Wherever the dialect does: `x`, `b`, a point or a boolean before a `?` goes at each time, and so do ` asc` and a cut of rows."""
     once = percona_bytes(sql.encode())
-    if re.search(rb"[xb.+]\?|\+|asc|union|--|/\*|\A(insert|replace)", once):
+    if re.search(rb"(?:[xb.+]|true|false)\?|\+|asc|union|--|/\*|\A(insert|replace)", once):
         return
     assert percona_bytes(once) == once

@@ -383,4 +383,5 @@ def test_there_are_no_other_pages() -> None:
         "alerts/<int:alert_id>/",
         "acknowledge/<str:token>/",
         "runbooks/<slug:name>/",
+        "slow-queries/",
     }

@@ -11,7 +11,7 @@ import pytest
 
 from dbvigil.queries.explain import read_plan
 from dbvigil.queries.plan import Plan, PlanNode
-from dbvigil.queries.rules.base import Finding, Subject
+from dbvigil.queries.rules.base import Finding, Rule, Subject
 from dbvigil.queries.rules.plan_facts import produced
 from dbvigil.queries.rules.plan_rules import PLAN
 from dbvigil.queries.schema import Schema
@@ -200,6 +200,20 @@ def test_each_says_what_is_better(rule: Any) -> None:
     assert len(text.split()) > 15
     assert parsed(" ".join(example.split()))
     assert rule.needs == "plan"
+
+
+@pytest.mark.parametrize("rule", PLAN, ids=lambda rule: rule.id)
+def test_the_docstrings_example_is_found(rule: Rule) -> None:
+    """With the plan of one of the rule's cases: of a recorded statement that differs from the example in what does not matter, or made."""
+    sql = " ".join(rule.explanation.partition("Example:")[2].split())
+    asked = [
+        recorded(release, name)
+        for release, by_name in EXPECTED.items()
+        for name, rules in by_name.items()
+        if rule.id in rules
+    ]
+    cases = (*asked, *MADE.get(rule.id, ([], []))[0])
+    assert any(list(rule.check(replace(case, sql=sql, tree=parsed(sql)))) for case in cases)
 
 
 def finding(rule: str, subject: Subject) -> Finding:

@@ -12,8 +12,9 @@ from dbvigil.errors import ConfigurationError
 from dbvigil.models import QueryKind, QueryPlan, QueryProgress, QueryWindow, TargetState
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.plan import Plan, PlanNode
+from dbvigil.queries.workload import Candidate, Proof
 from dbvigil.query import QuerySource, Recommendation
-from dbvigil.slow_queries import analysis, storing
+from dbvigil.slow_queries import analysis, deployments, proved, storing
 from dbvigil.slow_queries.collecting import Collected, Description
 from dbvigil.slow_queries.log_source import Name
 from dbvigil.slow_queries.packing import Cost, Window
@@ -224,10 +225,10 @@ def test_what_runs_now_is_told_while_it_is_now() -> None:
 
 
 def test_watched_since() -> None:
-    assert not covers("shop", NOW - timedelta(hours=1), NOW)
+    assert not covers("shop", NOW - timedelta(hours=1))
     keep(found(NOW - timedelta(hours=2), {REPORT: Figures(1, 1.0)}), found(NOW, {REPORT: Figures(1, 1.0)}))
-    assert covers("shop", NOW - timedelta(hours=1), NOW)
-    assert not covers("shop", NOW - timedelta(hours=3), NOW)
+    assert covers("shop", NOW - timedelta(hours=1))
+    assert not covers("shop", NOW - timedelta(hours=3))
 
 
 # -- what was looked at closely
@@ -329,3 +330,114 @@ def test_samples_stay_in_memory() -> None:
     waiting.flush()
     held = [bytes(row.data or b"") for row in QueryProgress.objects.all()]
     assert not any(b"ada" in data for data in held)
+
+
+# -- proofs
+
+
+def proof(outcome: Any, **more: Any) -> Proof:
+    candidate = Candidate(
+        "shop", "customers", (("email", False),), ("A" * 16,), "ALTER TABLE … ADD", "ALTER TABLE … DROP"
+    )
+    before, after = (
+        {"rows_read": 20_000, "pages": 90, "milliseconds": 2.0},
+        {"rows_read": 1, "pages": 3, "milliseconds": 0.1},
+    )
+    rows = (
+        {"query_id": "A" * 16, "serves": True, "cases": [{"case": "hot", "before": before, "after": after}]},
+    )
+    return Proof(
+        candidate,
+        outcome,
+        "faster, and nothing slower",
+        200.0,
+        (150.0, 250.0),
+        queries=rows,
+        sample={"share": 5, "rows": 20_000},
+        **more,
+    )
+
+
+def test_what_was_proved_is_told_with_the_figures_and_replaced_by_the_next_proof() -> None:
+    keep(found(kinds={BY_ADDRESS: Figures(1, 1.0), REPORT: Figures(1, 2.0)}))
+    assert proved.keep("shop", [proof("verified"), proof("no_gain")], NOW) == 1
+    report, address = collected("shop", timedelta(hours=1), NOW)
+    (advice,) = [one for one in address.recommendations if one.rule == proved.RULE]
+    assert (advice.confidence, advice.sql) == ("verified", "ALTER TABLE … ADD")
+    body = advice.to_dict()["evidence"]
+    assert (body["before"]["rows_read"], body["after"]["rows_read"], body["rollback"]) == (
+        20_000,
+        1,
+        "ALTER TABLE … DROP",
+    )
+    assert "5 % of the table" in body["method"]
+    assert proved.RULE not in report.patterns
+    proved.keep("shop", [proof("harmful")], NOW)
+    _report, address = collected("shop", timedelta(hours=1), NOW)
+    (advice,) = [one for one in address.recommendations if one.rule == proved.RULE]
+    assert (advice.title, advice.sql) == ("An index that was proved to do harm", "")
+    # What could not be tried says nothing about what was proved before.
+    proved.keep("shop", [proof("untested")], NOW)
+    _report, address = collected("shop", timedelta(hours=1), NOW)
+    assert proved.RULE in address.patterns
+    proved.keep("shop", [proof("no_gain")], NOW)
+    _report, address = collected("shop", timedelta(hours=1), NOW)
+    assert proved.RULE not in address.patterns
+
+
+# -- deployments
+
+
+def test_what_a_deployment_did_to_a_statement() -> None:
+    release = NOW - timedelta(minutes=32)
+    keep(
+        found(
+            release - timedelta(minutes=10),
+            {BY_ADDRESS: Figures(100, 1.0, rows_examined=100), REPORT: Figures(50, 5.0)},
+        ),
+        found(
+            release + timedelta(minutes=10),
+            {BY_ADDRESS: Figures(100, 30.0, rows_examined=10**6), REPORT: Figures(50, 5.0)},
+        ),
+    )
+    assert collected("shop", timedelta(hours=1), NOW)[0].since_deployment is None
+    deployments.deployed("v1.2", "shop", "ada", NOW, minutes_ago=32)
+    deployments.deployed("elsewhere", "other", "ada", NOW)
+    address, report = collected("shop", timedelta(hours=1), NOW)
+    assert address.since_deployment == {
+        "name": "v1.2",
+        "at": "2026-03-01T11:30:00.000Z",
+        "is_new": False,
+        "trend": pytest.approx(30.0),
+        "slower": "an execution takes 0.3 s, 0.01 s before; it reads 10,000 rows instead of 1: look for another plan or grown data",
+        "plan_changed": False,
+    }
+    assert report.since_deployment is not None
+    assert (report.since_deployment["trend"], report.since_deployment["slower"]) == (1.0, "")
+    assert [row["name"] for row in deployments.deployments(NOW - timedelta(days=1), "shop")] == ["v1.2"]
+
+
+def test_the_newest_deployment_of_a_database_or_of_all_counts() -> None:
+    keep(found(kinds={REPORT: Figures(1, 1.0)}))
+    deployments.deployed("old", "", "", NOW, minutes_ago=60 * 24 * 8)
+    assert collected("shop", timedelta(hours=1), NOW)[0].since_deployment is None
+    deployments.deployed("everywhere", "", "", NOW, minutes_ago=90)
+    deployments.deployed("here", "shop", "", NOW, minutes_ago=120)
+    told = collected("shop", timedelta(hours=1), NOW)[0].since_deployment
+    assert told is not None
+    assert (told["name"], told["is_new"], told["trend"]) == ("everywhere", True, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes", "field"),
+    [
+        ("", 0, "name"),
+        ("x" * 101, 0, "name"),
+        ("a\nb", 0, "name"),
+        ("v1", -1, "minutes_ago"),
+        ("v1", 1e9, "minutes_ago"),
+    ],
+)
+def test_a_deployment_that_is_none_is_told(name: str, minutes: float, field: str) -> None:
+    with pytest.raises(ConfigurationError, match=field):
+        deployments.deployed(name, "", "", NOW, minutes)

@@ -141,6 +141,23 @@ def test_gzip(tmp_path: Path) -> None:
     assert digest_log(packed, workers=4) == digest_log(log)
 
 
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "header", "no more than a beginning"])
+def test_gzip_that_is_damaged(tmp_path: Path, damage: str) -> None:
+    packed = gzip.compress(traffic(tmp_path / "slow.log", 200).read_bytes())
+    middle = len(packed) // 2
+    log = tmp_path / "slow.log.gz"
+    log.write_bytes(
+        {
+            "cut": packed[:middle],
+            "overwritten": packed[:middle] + b"\xff" * 40 + packed[middle + 40 :],
+            "header": packed[:2] + b"\0" + packed[3:],
+            "no more than a beginning": packed[:2],
+        }[damage]
+    )
+    with pytest.raises(OSError, match="cut off or damaged"):
+        digest_log(log)
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         digest_log(tmp_path / "none")

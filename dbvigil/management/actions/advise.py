@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,7 +17,9 @@ from dbvigil.monitoring import DatabaseMonitor
 from dbvigil.queries.advise import advise
 from dbvigil.queries.indexes import LIMIT
 from dbvigil.queries.proof import Budget, verify
+from dbvigil.queries.workload import Proof
 from dbvigil.server import Server
+from dbvigil.slow_queries import proved
 from dbvigil.slow_queries.asking import on_server
 from dbvigil.targets import Target
 from dbvigil.terminal import advice as views
@@ -75,6 +78,8 @@ def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
     target = _target(monitor, targets, options["database"])
     replicas = _replicas(monitor, targets, target, options["with_replicas"])
 
+    proofs: list[Proof] = []
+
     async def ask(server: Server) -> dict[str, Any]:
         async with AsyncExitStack() as stack:
             others = [Server(one) for one in replicas]
@@ -84,19 +89,23 @@ def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
             if budget is None:
                 return advice.to_dict()
             tell = stack.enter_context(_progress(output))
-            proofs = await verify(
-                server,
-                advice.workload,
-                advice.candidates,
-                advice.schema,
-                budget=budget,
-                sandbox=configuration.sandbox_url,
-                forbidden=tuple(targets.values()),
-                progress=tell,
+            proofs.extend(
+                await verify(
+                    server,
+                    advice.workload,
+                    advice.candidates,
+                    advice.schema,
+                    budget=budget,
+                    sandbox=configuration.sandbox_url,
+                    forbidden=tuple(targets.values()),
+                    progress=tell,
+                )
             )
             return advice.to_dict(proofs)
 
     body = on_server(target, ask)
+    if proofs:
+        proved.keep(target.alias, proofs, datetime.now(UTC))
     if output.as_json:
         output.document(body)
     else:

@@ -85,24 +85,24 @@ async def cases(
 ) -> tuple[list[Case], str]:
     """The statement with values, once for each class, its tables those of `home`; and why there are none from the sample, where so."""
     found: list[Case] = []
+    subject = subject_of(query, schema)
     for number, text in enumerate(dict.fromkeys(query.samples), start=1):
         tree = parse(text)
         if tree is not None and len(found) < _MOST_SAMPLES and tree.find(exp.Placeholder) is None:
-            found.append(Case(f"sample {number}", moved(tree.copy(), query.schema or schema.default, home)))
-    subject = subject_of(query, schema)
+            found.append(Case(f"sample {number}", moved(tree.copy(), subject.schema, home)))
     if subject.tree is None:
         return found, "it cannot be read"
     if subject.tree.find(exp.Placeholder) is None:
         return [
             *found,
-            Case("as it is", moved(subject.tree.copy(), query.schema or schema.default, home)),
+            Case("as it is", moved(subject.tree.copy(), subject.schema, home)),
         ], ""
     try:
         seen = {case.sql for case in found}
         for each in _classes_of(query, schema):
             tree = subject.tree.copy()
             await _fill(sandbox, tree, subject.schema, home, each)
-            sql = moved(tree, query.schema or schema.default, home)
+            sql = moved(tree, subject.schema, home)
             if sql not in seen:
                 seen.add(sql)
                 found.append(Case(each.name, sql))
@@ -111,18 +111,24 @@ async def cases(
     return found, ""
 
 
-def moved(tree: exp.Expression, default: str, home: Mapping[str, str]) -> str:
-    """The statement on the sandbox's tables. Changes `tree`."""
+def moved(tree: exp.Expression, schema: Schema, home: Mapping[str, str]) -> str:
+    """The statement on the sandbox's tables, each by the name that it really has, and without locks. Changes `tree`."""
     hidden = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
-        if table.db or table.name.lower() not in hidden:
-            place = home.get((table.db or default).lower())
-            if place is not None:
-                if not table.alias:
-                    table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
-                table.set("db", exp.to_identifier(place, quoted=True))
+        place = home.get((table.db or schema.default).lower())
+        if place is None or (not table.db and table.name.lower() in hidden):
+            continue
+        known = schema.table(table.name, table.db)
+        if not table.alias:
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+        if known is not None:
+            # Fingerprints are in lower case, and names of tables are not the same in any case.
+            table.set("this", exp.to_identifier(known.name, quoted=True))
+        table.set("db", exp.to_identifier(place, quoted=True))
     for column in tree.find_all(exp.Column):
         column.set("db", None)
+    for select in tree.find_all(exp.Select):
+        select.set("locks", None)
     return tree.sql("mysql", comments=False)
 
 

@@ -7,7 +7,7 @@ import hashlib
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dbvigil.errors import StatementFailed
@@ -60,6 +60,7 @@ _FAR = 5.0
 class Run:
     """One statement's cost: the least of several runs for rows and pages (others may have been reading too), the median of their time.
 
+    `least`: the time of the fastest run, which the machine's other work disturbs least; for saying that something became slower.
     `complete` is False where the time limit ended it: the figures are then lower bounds, and there is no `checksum`.
     """
 
@@ -68,6 +69,7 @@ class Run:
     milliseconds: float
     checksum: str = ""
     complete: bool = True
+    least: float = 0.0
 
     def figures(self) -> dict[str, float | int]:
         return {"rows_read": self.rows, "pages": self.pages, "milliseconds": round(self.milliseconds, 3)}
@@ -98,17 +100,17 @@ class Meter:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def measure(self, sql: str, *, ordered: bool = False) -> Run:
-        """Run `sql` until there are `RUNS` executions after a first one that warms the cache; `ordered`: the order of rows matters."""
+    async def measure(self, sql: str) -> Run:
+        """Run `sql` until there are `RUNS` executions after a first one that warms the cache."""
         await self._limited(self._limit)
         try:
-            first = await self._once(sql, ordered)
+            first = await self._once(sql)
             if not first.complete:
-                return first
-            runs = [await self._once(sql, ordered) for _ in range(RUNS)]
+                return replace(first, least=first.milliseconds)
+            runs = [await self._once(sql) for _ in range(RUNS)]
             # The pages are those of the whole server: what came in between shows as runs that do not agree.
             while len(runs) < _MOST_RUNS and not _agree(runs):
-                runs.append(await self._once(sql, ordered))
+                runs.append(await self._once(sql))
         finally:
             await self._limited(0)
         return Run(
@@ -117,10 +119,11 @@ class Meter:
             statistics.median(run.milliseconds for run in runs),
             first.checksum,
             all(run.complete for run in runs),
+            min(run.milliseconds for run in runs),
         )
 
-    async def _once(self, sql: str, ordered: bool) -> Run:
-        run = await self._counted(sql, ordered=ordered)
+    async def _once(self, sql: str) -> Run:
+        run = await self._counted(sql)
         return Run(
             max(0, run.rows - self._own_rows),
             max(0, run.pages - self._own_pages),
@@ -129,7 +132,7 @@ class Meter:
             run.complete,
         )
 
-    async def _counted(self, sql: str, *, ordered: bool = False) -> Run:
+    async def _counted(self, sql: str) -> Run:
         rows, pages = await self._status()
         began = time.perf_counter()
         answer: list[dict[str, Any]] | None
@@ -141,7 +144,7 @@ class Meter:
             answer = None
         took = time.perf_counter() - began
         rows_after, pages_after = await self._status()
-        checksum = "" if answer is None else await asyncio.to_thread(_checksum, answer, ordered)
+        checksum = "" if answer is None else await asyncio.to_thread(_checksum, answer)
         return Run(rows_after - rows, pages_after - pages, took * 1000, checksum, answer is not None)
 
     async def _status(self) -> tuple[int, int]:
@@ -189,12 +192,10 @@ def _agree(runs: Sequence[Run]) -> bool:
     return next_one - least <= max(2, least * 0.05)
 
 
-def _checksum(rows: Iterable[Mapping[str, Any]], ordered: bool) -> str:
-    """The same for the same rows; in any order, unless the statement asks for one."""
-    lines = (repr(tuple(row.values())).encode() for row in rows)
-    if ordered:
-        return hashlib.blake2b(b"\n".join(lines), digest_size=16).hexdigest()
+def _checksum(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The same for the same rows in any order: rows that are equal by ORDER BY may change places, and an index cannot unsort the rest."""
     total = 0
-    for line in lines:
+    for row in rows:
+        line = repr(tuple(row.values())).encode()
         total += int.from_bytes(hashlib.blake2b(line, digest_size=16).digest())
     return f"{total % 2**128:032x}"

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbvigil.errors import ConfigurationError, DbvigilError, StatementFailed
+from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, StatementFailed
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.server import Server
 from dbvigil.targets import Target, parse_url
@@ -80,7 +80,7 @@ async def sandbox_for(
     if url:
         target = replace(_target(url), read_timeout=_PATIENCE_SECONDS)
         async with _opened(target) as server:
-            await _refuse(server, [source.target, *forbidden], source)
+            await _refuse(server, forbidden, source)
             async with _schemas(server, source, schemas, settings, "named") as made:
                 yield made
         return
@@ -100,18 +100,30 @@ def _target(url: str) -> Target:
 
 
 async def _refuse(server: Server, forbidden: Sequence[Target], source: Server) -> None:
+    """Raises `ConfigurationError` where the sandbox is a monitored server, by whatever address it is called."""
     own = await _identity(server)
-    for target in forbidden:
-        if target.address == server.target.address:
+    for target in (source.target, *forbidden):
+        if _address(target) == _address(server.target) or own == await _identity_of(target):
             raise ConfigurationError(
-                SETTING, target.address, f"it is monitored as {target.alias}: allowed is any other server"
+                SETTING,
+                server.target.address,
+                f"it is monitored as {target.alias}; allowed is any other server",
             )
-    if own == await _identity(source):
-        raise ConfigurationError(
-            SETTING,
-            server.target.address,
-            f"it is the monitored server {source.target.alias}: allowed is any other",
-        )
+
+
+def _address(target: Target) -> str:
+    return f"this machine:{target.port}" if target.is_local and target.socket is None else target.address
+
+
+async def _identity_of(target: Target) -> dict[str, str] | None:
+    server = Server(target)
+    try:
+        return await _identity(server)
+    except ServerError:
+        # One that does not answer now is known by its address alone.
+        return None
+    finally:
+        await server.close()
 
 
 async def _identity(server: Server) -> dict[str, str]:
@@ -132,6 +144,8 @@ async def _opened(target: Target) -> AsyncIterator[Server]:
         old = info.is_mariadb and not info.at_least(11, 1, 1)
         await server.rows(WRITABLE.format(variable="tx_read_only" if old else "transaction_read_only"))
         await server.rows(UNLIMITED["mariadb" if info.is_mariadb else "mysql"])
+        # Replicas of a named server have no use for the sample; an account that may not say so leaves it in the binary log.
+        await _set(server, "SET SESSION sql_log_bin = 0")
         yield server
     finally:
         await server.close()

@@ -29,7 +29,6 @@ class Statement:
     small: Mapping[str, Case] = field(default_factory=dict)
     big: Mapping[str, Case] = field(default_factory=dict)
     untested: str = ""
-    ordered: bool = False
     limited: bool = False
     sampled: bool = True
 
@@ -67,9 +66,8 @@ def _reading(query: WorkloadQuery) -> WorkloadQuery | None:
 
 def _described(query: WorkloadQuery, names: frozenset[Name]) -> Statement:
     tree = parse(query.sql)
-    ordered = bool(tree is not None and tree.args.get("order"))
     limited = bool(tree is not None and any(True for _ in tree.find_all(exp.Limit)))
-    return Statement(query, names, ordered=ordered, limited=limited)
+    return Statement(query, names, limited=limited)
 
 
 async def with_values(

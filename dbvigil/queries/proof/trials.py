@@ -61,7 +61,7 @@ class Bench:
                 if case.sql not in self._before:
                     self._check()
                     try:
-                        self._before[case.sql] = await self.meter.measure(case.sql, ordered=statement.ordered)
+                        self._before[case.sql] = await self.meter.measure(case.sql)
                     except StatementFailed as error:
                         failed[statement.query.query_id] = f"the sandbox refuses it (error {error.code})"
         homes = {"small": self.sandbox.small[name[0]], "big": self.sandbox.big[name[0]]}
@@ -91,6 +91,9 @@ class Bench:
 
     async def _trials(self, statement: Statement, rows: Mapping[str, int]) -> list[Trial]:
         found = []
+        figures = statement.query.figures
+        # A statement counts as often as it is executed, and its classes alike.
+        weight = max(1, figures.count if figures is not None else 1) / len(statement.big)
         for name, case in statement.big.items():
             pairs = []
             alike = True
@@ -98,19 +101,16 @@ class Bench:
             sizes: list[tuple[int, Case]] = [(rows["small"], little)] if little is not None else []
             for size, one in (*sizes, (rows["big"], case)):
                 self._check()
-                before, after = (
-                    self._before[one.sql],
-                    await self.meter.measure(one.sql, ordered=statement.ordered),
-                )
+                before, after = self._before[one.sql], await self.meter.measure(one.sql)
                 used = await self._uses(one.sql)
-                if used and after.milliseconds > SLOWER * before.milliseconds + NEGLIGIBLE_MS:
-                    again = await self.meter.measure(one.sql, ordered=statement.ordered)
-                    after = replace(after, milliseconds=min(after.milliseconds, again.milliseconds))
+                if used and after.complete and after.least > SLOWER * before.least + NEGLIGIBLE_MS:
+                    again = await self.meter.measure(one.sql)
+                    after = replace(after, least=min(after.least, again.least))
                 pairs.append(Pair(size, before, after, used))
                 # With a LIMIT and ties, or no order at all, a server may answer any of several rows, and both are right.
                 if before.checksum and after.checksum and not statement.limited:
                     alike = alike and before.checksum == after.checksum
-            found.append(Trial(statement.query.query_id, name, tuple(pairs), alike=alike))
+            found.append(Trial(statement.query.query_id, name, tuple(pairs), weight, alike))
         return found
 
     async def _uses(self, sql: str) -> bool:

@@ -92,7 +92,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict(
             "no_gain", f"all together are {speed_up:g} times as fast: less than {WORTH:g}", **figures
         )
-    doubts = [*facts.doubts, *_doubts(served, slowdown, facts)]
+    doubts = [*facts.doubts, *_doubts(served, everything, slowdown, facts)]
     if doubts:
         return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
     return Verdict(
@@ -102,16 +102,16 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
     )
 
 
-def _doubts(served: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
+def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
     found = []
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
-    if any(not _complete(trial) for trial in served):
+    if any(not _complete(trial) for trial in everything):
         found.append("a statement was ended by the time limit")
     if any(_shrinks(trial, facts) for trial in served):
         found.append("the gain shrinks as the table grows")
-    before = sum(trial.weight * trial.pairs[-1].before.milliseconds for trial in served)
-    after = sum(trial.weight * trial.pairs[-1].after.milliseconds for trial in served)
+    before = sum(trial.weight * trial.pairs[-1].before.least for trial in served)
+    after = sum(trial.weight * trial.pairs[-1].after.least for trial in served)
     if before < WORTH_IN_TIME * after:
         found.append("by the clock the sample is too small to tell a difference")
     return found
@@ -163,20 +163,30 @@ def _slowdown(trial: Trial, facts: Facts) -> float:
 
 
 def _harmed(trial: Trial, facts: Facts) -> bool:
-    """Whether it is clearly slower with the index that the server chose: by the clock, or by what was read where the clock agrees."""
+    """Whether it is clearly slower with the index that the server chose: what was read says so, and the clock does not say otherwise.
+
+    Where much less is read, a slower clock is more likely the machine's; then it is a doubt.
+    """
     if not _used(trial) or _slowdown(trial, facts) < HARMFUL:
         return False
     last = trial.pairs[-1]
     if last.before.complete and not last.after.complete:
         return True
-    return last.after.milliseconds > last.before.milliseconds or _by_clock(trial) >= HARMFUL
+    if _by_clock(trial) >= HARMFUL:
+        return any(_worked(pair, facts) > 1 / WORTH for pair in trial.pairs if pair.used)
+    return last.after.least > last.before.least
+
+
+def _worked(pair: Pair, facts: Facts) -> float:
+    """The factor of the engine's work in one size of the sample."""
+    return cost(pair, facts.weights, after=True) / cost(pair, facts.weights, after=False)
 
 
 def _by_clock(trial: Trial) -> float:
     """The worst factor in time, where the server chose the index; 1 where the difference is negligible."""
     found = [1.0]
     for pair in trial.pairs:
-        before, after = pair.before.milliseconds, pair.after.milliseconds
+        before, after = pair.before.least, pair.after.least
         if pair.used and pair.before.complete and after - before > NEGLIGIBLE_MS:
             found.append(after / max(0.001, before))
     return max(found)

@@ -7,8 +7,10 @@ result is always that of one reader.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,7 +73,7 @@ def digest_log(
     keep_samples: bool = False,
     limit: int = 10_000,
 ) -> LogDigest:
-    """Reads the file at `path`; raises OSError where that cannot be done.
+    """Reads the file at `path`; raises OSError where that cannot be done, also of a compressed file that is cut off.
 
     `workers`: processes at most; None is one a core where the file is large. `since` (inclusive) and `until` (exclusive) choose by the time
     at which statements began; ones without a time are then left out. `limit`: fingerprints that are kept apart.
@@ -114,8 +116,11 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         if not packed:
             yield stream
             return
-        with gzip.open(stream) as unpacked:
-            yield unpacked  # type: ignore[misc]  # it reads as a binary file does
+        try:
+            with gzip.open(stream) as unpacked:
+                yield unpacked  # type: ignore[misc]  # it reads as a binary file does
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise OSError(errno.EIO, "the compressed log is cut off or damaged", str(file)) from error
 
 
 def _digest(part: Part) -> LogDigest:
