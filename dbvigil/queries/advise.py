@@ -170,7 +170,7 @@ async def advise(
             *(one for one in idle if (one.schema, one.table, one.index) not in said),
         ),
         servers=servers,
-        gaps=(*gaps, *more, *schema.gaps, *silent, *_uncounted(uses)),
+        gaps=(*gaps, *more, *schema.gaps, *silent, *_uncounted(uses, () if silent else servers)),
     )
 
 
@@ -243,16 +243,22 @@ async def _uses(servers: Sequence[Server], schemas: Collection[str]) -> tuple[li
     return found, silent
 
 
-def _uncounted(uses: Sequence[IndexUse]) -> list[str]:
-    """The servers that count no index at all."""
-    by_server: dict[str, bool] = {}
-    for use in uses:
-        by_server[use.server] = by_server.get(use.server, False) or use.reads is not None
-    return [
-        f"{name} does not count reads of indexes, so none is called unused: performance_schema=ON counts them, on MariaDB userstat=ON too"
-        for name, counts in by_server.items()
-        if not counts
-    ]
+def _uncounted(uses: Sequence[IndexUse], servers: Sequence[str]) -> list[str]:
+    """The servers that count no index at all, or show none."""
+    by_server = {name: [use.reads for use in uses if use.server == name] for name in servers}
+    found: list[str] = []
+    for name, reads in by_server.items():
+        if not reads and uses:
+            found.append(
+                f"{name} shows none of these tables, so no index is called unused: grant the monitoring account SELECT on them, or name the"
+                " replicas that matter"
+            )
+        elif reads and all(one is None for one in reads):
+            found.append(
+                f"{name} does not count reads of indexes, so none is called unused: performance_schema=ON counts them, on MariaDB"
+                " userstat=ON too"
+            )
+    return found
 
 
 def _names(query: WorkloadQuery, candidate: Candidate, default: str) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from dbvigil.queries.indexes.estimate import most_selective
 from dbvigil.queries.indexes.layout import Parts, Shape, full_parts
-from dbvigil.queries.rules.asks import OUTSIDE, Ask
+from dbvigil.queries.rules.asks import Ask
+from dbvigil.queries.rules.comparisons import OUTSIDE
 from dbvigil.queries.rules.names import unique_keys, width
 from dbvigil.queries.schema import Table
 from dbvigil.types import Flavor
