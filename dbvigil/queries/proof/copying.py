@@ -28,7 +28,8 @@ SMALLER = 4
 _SMALLEST = 1_000
 _ROWS_A_PIECE = 2_000
 _BYTES_A_PIECE = 4_000_000
-_PIECES_A_BLOCK = 5
+_MOST_ROWS_A_BLOCK = 50_000
+_MOST_BYTES_A_BLOCK = 20_000_000
 _FEWEST_BLOCKS = 8
 _BYTES_AN_INSERT = 1_000_000
 _PHASE = 2_654_435_761
@@ -185,7 +186,15 @@ async def _copy_block(
     try:
         for part in group.parts:
             where = wheres[name_of(part.table)]
-            await _copy_piece(purse, sandbox, part, where, _PIECES_A_BLOCK * _piece(part.table), home, copied)
+            await _copy_piece(
+                purse,
+                sandbox,
+                part,
+                where,
+                _piece(part.table, _MOST_ROWS_A_BLOCK, _MOST_BYTES_A_BLOCK),
+                home,
+                copied,
+            )
     except Spent:
         for part in group.parts:
             await sandbox.rows(
@@ -254,10 +263,10 @@ def _parts(plan: SamplePlan) -> list[Part]:
     return [part for group in plan.groups for part in group.parts]
 
 
-def _piece(table: Table) -> int:
-    """Rows of one piece: fewer where they are long."""
+def _piece(table: Table, rows: int = _ROWS_A_PIECE, size: int = _BYTES_A_PIECE) -> int:
+    """Rows of one piece: fewer where they are long. As text they take about twice their bytes."""
     mean = (table.data_bytes or 0) / table.rows if table.rows else 0
-    return max(1, min(_ROWS_A_PIECE, int(_BYTES_A_PIECE / max(1.0, mean))))
+    return max(1, min(rows, int(size / max(1.0, mean))))
 
 
 def _beyond(names: Sequence[str], values: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -197,6 +198,8 @@ async def _private(info: ServerInfo) -> AsyncIterator[Target]:
         "innodb-stats-auto-recalc": "OFF",
         "innodb-adaptive-hash-index": "OFF",
         "skip-networking": None,
+        # Temporary tables hold copied rows too; and a MariaDB that starts removes those of all others from the common folder.
+        "tmpdir": str(folder),
     }
     private = PrivateServer(binary, folder / "server", performance_schema=False, options=options)
     try:
@@ -215,8 +218,7 @@ async def _private(info: ServerInfo) -> AsyncIterator[Target]:
 
 def _remove(private: PrivateServer, folder: Path) -> None:
     private.destroy()
-    with contextlib.suppress(FileNotFoundError):
-        folder.rmdir()
+    shutil.rmtree(folder)
 
 
 def _closest(info: ServerInfo) -> ServerBinary:
