@@ -64,7 +64,7 @@ async def test_the_log_as_a_table(shop: PrivateServer, account: Server) -> None:
 
 async def test_tables_and_plans(shop: PrivateServer, account: Server) -> None:
     unseen = await read_schema(account, {("", "customer")}, default=SCHEMA)
-    assert unseen.tables == {} or not unseen.tables
+    assert not unseen.tables
     assert any(f"GRANT SELECT ON `{SCHEMA}`.*" in gap for gap in unseen.gaps)
     with pytest.raises(MissingPrivilege):
         await explain(account, BY_NAME, schema=SCHEMA)
@@ -77,7 +77,7 @@ async def test_tables_and_plans(shop: PrivateServer, account: Server) -> None:
 
 async def test_plans_of_views(shop: PrivateServer, account: Server) -> None:
     grant(shop, *schema_grants(SCHEMA))
-    with pytest.raises(MissingPrivilege, match=r"(?i)explain|show|view"):
+    with pytest.raises(MissingPrivilege, match="GRANT SELECT, SHOW VIEW"):
         await explain(account, BY_VIEW, schema=SCHEMA)
     grant(shop, *schema_grants(SCHEMA, views=True))
     assert (await explain(account, BY_VIEW, schema=SCHEMA)).root.operation == "table"

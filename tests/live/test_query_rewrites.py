@@ -190,11 +190,8 @@ async def test_what_is_written_anew_gives_the_same_rows(
 
 def test_every_rule_that_writes_statements_anew_has_cases() -> None:
     """Such rules are found by what they do with all statements that the rules' own tests have."""
-    statements = [
-        sql
-        for cases in (*TEXT_CASES.values(), *SCHEMA_CASES.values())
-        for sql in (*cases.found, *cases.quiet)
-    ]
+    statements = [sql for text in TEXT_CASES.values() for sql in (*text.found, *text.quiet)]
+    statements += [sql for schema in SCHEMA_CASES.values() for sql in (*schema.found, *schema.quiet)]
     writing = set()
     for sql in statements:
         for rule, finding in check(Subject(sql, parse(sql), schema=SHOP)):
