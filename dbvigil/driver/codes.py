@@ -103,7 +103,7 @@ _TIME_LIMIT = "the statement's time limit was reached: the server is overloaded,
 
 # Kind and remedy: the cause is what the server said about the statement.
 _STATEMENTS: dict[int, tuple[type[StatementFailed], str]] = {
-    **dict.fromkeys((1044, 1142, 1143, 1227, 1370, 1419, 3619), (MissingPrivilege, "")),
+    **dict.fromkeys((1044, 1142, 1143, 1227, 1345, 1370, 1419, 3619), (MissingPrivilege, "")),
     **dict.fromkeys((1049, 1051, 1054, 1109, 1146, 1193, 1286, 1305), (MissingObject, _NO_OBJECT)),
     1205: (
         StatementFailed,
@@ -153,6 +153,11 @@ _NAMED_GRANTS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...
     (
         re.compile(r"(\w+) command denied to user .* for routine '(.+?)'"),
         lambda match: f"GRANT {match[1].upper()} ON FUNCTION {match[2]} TO",
+    ),
+    # 1345, of a view: ANALYZE/EXPLAIN/SHOW can not be issued; lacking privileges for underlying table
+    (
+        re.compile(r"lacking privileges for underlying table"),
+        lambda match: "GRANT SELECT, SHOW VIEW on the view's schema, and on those that it reads, TO",
     ),
 )
 

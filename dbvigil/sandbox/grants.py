@@ -1,4 +1,4 @@
-"""What an account may do: the least for monitoring, and what replication needs. The docs quote these."""
+"""What an account may do: the least for monitoring, what slow queries need besides, and what replication needs. The docs quote these."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ MONITORING_GRANTS: dict[str, tuple[str, ...]] = {
     ),
 }
 """By flavor, the least that a monitoring account needs; each is the text between GRANT and TO."""
+
+SLOW_LOG_GRANTS: tuple[str, ...] = ("SELECT ON mysql.slow_log",)
+"""What reading a slow log needs that is kept as a table."""
+
+
+def schema_grants(schema: str, *, views: bool = False) -> tuple[str, ...]:
+    """What plans of statements on `schema`, and the description of its tables, need; with `views`, where such statements use views."""
+    # In this place alone, _ and % stand for other characters.
+    name = schema.replace("`", "``").replace("_", "\\_").replace("%", "\\%")
+    return (f"SELECT ON `{name}`.*", *((f"SHOW VIEW ON `{name}`.*",) if views else ()))
+
 
 REPLICATION_GRANTS: tuple[str, ...] = ("REPLICATION SLAVE ON *.*",)
 """What a replica's account on its source needs; the old word is the one that both flavors take."""

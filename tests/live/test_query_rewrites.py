@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dbvigil.queries.parse import parse
+from dbvigil.queries.rules import ALL, check
 from dbvigil.queries.rules.base import Subject
 from dbvigil.queries.rules.text_rules import TEXT
 from dbvigil.queries.schema import Schema
@@ -18,6 +19,9 @@ from dbvigil.queries.schema_reader import read_schema
 from dbvigil.sandbox import PrivateServer
 from dbvigil.server import Server
 from dbvigil.targets import parse_url
+from tests.support.rule_cases import CASES as TEXT_CASES
+from tests.support.shop_schema import SHOP
+from tests.unit.test_query_rules_schema import CASES as SCHEMA_CASES
 
 USER, PASSWORD, DATABASE = "rewriter", "rewriter-1", "rewrites"
 TABLES = (
@@ -76,6 +80,12 @@ CASES: tuple[tuple[str, str], ...] = (
     ("order_in_subquery", "SELECT id FROM t WHERE id IN (SELECT t_id FROM part ORDER BY n)"),
     ("order_in_subquery", "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM part WHERE part.t_id = t.id ORDER BY part.n DESC)"),
     ("order_in_subquery", "SELECT t.id, x.n FROM t JOIN (SELECT t_id, n FROM part ORDER BY n) AS x ON x.t_id = t.id"),
+    ("needless_distinct", "SELECT DISTINCT id, name FROM t"),
+    ("needless_distinct", "SELECT DISTINCT t.* FROM t WHERE n {is} 1 ORDER BY n, id"),
+    ("needless_distinct", "SELECT DISTINCT id, kind FROM nothing"),
+    ("outer_join_defeated", "SELECT t.id, p.n FROM t LEFT JOIN part p ON p.t_id = t.id WHERE p.n {is} 1"),
+    ("outer_join_defeated", "SELECT t.id FROM t LEFT JOIN part p ON p.n = t.n WHERE p.kind IN ('ada', 'bob') AND t.u = 1"),
+    ("outer_join_defeated", "SELECT t.id FROM t LEFT JOIN nothing x ON x.id = t.id WHERE x.n > 0"),
 )  # fmt: skip
 # On MySQL alone, whose own settings refuse dates without a month or a day.
 OF_MYSQL = (
@@ -161,7 +171,7 @@ async def test_what_is_written_anew_gives_the_same_rows(
     awkward: PrivateServer, known: tuple[Server, Schema]
 ) -> None:
     server, schema = known
-    rules = {rule.id: rule for rule in TEXT}
+    rules = {rule.id: rule for rule in ALL}
     told = 0
     with awkward.connect(database=DATABASE) as connection, connection.cursor() as cursor:
         for rule, sql in variants(CASES + (OF_MYSQL if server.info.is_mysql else ())):
@@ -176,6 +186,19 @@ async def test_what_is_written_anew_gives_the_same_rows(
             assert before == after, f"{sql}\n{written[0]}"
             told += bool(before)
     assert told > 100  # most of them give rows, so that there is something to compare
+
+
+def test_every_rule_that_writes_statements_anew_has_cases() -> None:
+    """Such rules are found by what they do with all statements that the rules' own tests have."""
+    statements = [sql for text in TEXT_CASES.values() for sql in (*text.found, *text.quiet)]
+    statements += [sql for schema in SCHEMA_CASES.values() for sql in (*schema.found, *schema.quiet)]
+    writing = set()
+    for sql in statements:
+        for rule, finding in check(Subject(sql, parse(sql), schema=SHOP)):
+            if finding.sql.startswith(("SELECT", "(SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
+                writing.add(rule.id)
+    assert len(writing) > 7
+    assert writing - {rule for rule, _ in (*CASES, *OF_MYSQL)} == set()
 
 
 async def test_what_is_not_sure_is_not_written_anew(known: tuple[Server, Schema]) -> None:

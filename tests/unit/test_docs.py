@@ -11,7 +11,7 @@ import pytest
 
 from dbvigil.catalogue import BY_NAME
 from dbvigil.conf import SETTINGS
-from dbvigil.sandbox import MONITORING_GRANTS
+from dbvigil.sandbox import MONITORING_GRANTS, SLOW_LOG_GRANTS, schema_grants
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,7 +70,7 @@ def test_the_reference_pages_are_those_that_the_code_makes() -> None:
 
 def test_the_grants_in_the_docs_are_those_the_tests_use() -> None:
     page = (ROOT / "docs/how-to/monitoring-account.md").read_text()
-    for grants in MONITORING_GRANTS.values():
+    for grants in (*MONITORING_GRANTS.values(), SLOW_LOG_GRANTS, schema_grants("shop", views=True)):
         for grant in grants:
             assert f"GRANT {grant} TO 'dbvigil'@'%';" in page
 
