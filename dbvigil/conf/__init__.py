@@ -86,7 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
         "DB_QUERY_EXPLAIN",
         True,
         boolean,
-        "Ask the monitored servers for the plans of the statements that cost most: EXPLAIN of a SELECT, a few a minute, each every six hours.",
+        "Ask the monitored servers for the plans of the statements that cost most: EXPLAIN of a SELECT, each every six hours.",
     ),
     Setting(
         "DB_SANDBOX_URL",

@@ -90,14 +90,14 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict("no_gain", "the server does not use it for any of the statements", **figures)
     if speed_up < WORTH:
         return Verdict(
-            "no_gain", f"all together are {speed_up:g} times as fast: less than {WORTH:g}", **figures
+            "no_gain", f"all together are {speed_up:.3g} times as fast: less than {WORTH:g}", **figures
         )
     doubts = [*facts.doubts, *_doubts(served, everything, slowdown, facts)]
     if doubts:
         return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
     return Verdict(
         "verified",
-        f"executed with and without it: {speed_up:g} times as fast, and nothing slower",
+        f"executed with and without it: {speed_up:.3g} times as fast, and nothing slower",
         **figures,
     )
 
