@@ -21,6 +21,8 @@ class Home:
     def __init__(self, folder: Path, binary: ServerBinary) -> None:
         self.folder = folder.resolve()
         self.datadir = self.folder / "data"
+        # MariaDB empties its folder for temporary tables when it starts: two servers must not share one.
+        self.temporary = self.folder / "tmp"
         self.error_log = self.folder / "error.log"
         self.pid_file = self.folder / "server.pid"
         # Says whose folder this is, so that nothing else is ever started on or removed.
@@ -51,6 +53,7 @@ class Home:
             self._marker.write_text(self._binary.name, encoding="utf-8")
         # The administrator has no password: who can reach the socket is the administrator.
         self.folder.chmod(0o700)
+        self.temporary.mkdir(exist_ok=True)
         if not self.datadir.exists():
             template.copy_to(self._binary, self.datadir)
 

@@ -248,6 +248,7 @@ class PrivateServer:
             "socket": str(self.socket),
             "pid-file": str(self._home.pid_file),
             "log-error": str(self.error_log),
+            "tmpdir": str(self._home.temporary),
             "secure-file-priv": str(self.home),
             # A port is unique on this machine for as long as its server lives; so is an identity made of it.
             "server-id": self.port,

@@ -198,8 +198,6 @@ async def _private(info: ServerInfo) -> AsyncIterator[Target]:
         "innodb-stats-auto-recalc": "OFF",
         "innodb-adaptive-hash-index": "OFF",
         "skip-networking": None,
-        # Temporary tables hold copied rows too; and a MariaDB that starts removes those of all others from the common folder.
-        "tmpdir": str(folder),
     }
     private = PrivateServer(binary, folder / "server", performance_schema=False, options=options)
     try:

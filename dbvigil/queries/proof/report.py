@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dbvigil.queries.indexes.online import online_ddl
 from dbvigil.queries.proof.copying import SMALLER, Copied
 from dbvigil.queries.proof.measure import Weights
 from dbvigil.queries.proof.sampling import name_of
@@ -13,8 +14,10 @@ from dbvigil.queries.proof.trials import Tried, build_seconds
 from dbvigil.queries.proof.verdict import Facts, Trial, judge
 from dbvigil.queries.schema import Table
 from dbvigil.queries.workload import Candidate, Proof
+from dbvigil.types import ServerInfo
 
-ALGORITHM = "INPLACE, LOCK=NONE: writes go on meanwhile; they wait only for a moment at its start and end"
+LEAST_ROWS = 2_000
+"""Rows of a sample from which something is proved: in fewer, what is rare in the table may be missing, and what is frequent look rare."""
 
 
 def untested(candidate: Candidate, reason: str) -> Proof:
@@ -30,6 +33,7 @@ def proof_of(
     copied: Copied,
     weights: Weights,
     doubts: Sequence[str],
+    info: ServerInfo,
 ) -> Proof:
     """The verdict with all that it stands on."""
     name = name_of(table)
@@ -47,6 +51,11 @@ def proof_of(
     ]
     if share < 1 and any(not one.sampled and not one.untested for one in reading):
         doubts.append("only values of the real statements could be tried, which the sample may not have")
+    if share < 1 and copied.rows.get(name, 0) < LEAST_ROWS:
+        doubts.append(
+            f"a sample of {copied.rows.get(name, 0):,} rows is too small to prove anything; let more be read"
+        )
+    algorithm, lock, note = online_ddl(table, candidate, info.flavor, info.version)
     full = max(table.rows or 0, copied.rows.get(name, 0)) if share < 1 else 0
     verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts)))
     best = verdict.best.pairs[-1] if verdict.best else None
@@ -70,7 +79,7 @@ def proof_of(
             "sizes": [round(100 * share / SMALLER, 2), round(100 * share, 2)],
         },
         build_seconds(tried.build, table.rows),
-        ALGORITHM,
+        ", ".join((algorithm, f"LOCK={lock}")) + f": {note}",
     )
 
 

@@ -139,7 +139,7 @@ async def _tried(
             late = f"the sandbox was lost: {_reason(error)}"
             proofs.append(untested(candidate, late))
         else:
-            proofs.append(proof_of(candidate, table, tried, statements, copied, weights, doubts))
+            proofs.append(proof_of(candidate, table, tried, statements, copied, weights, doubts, own.info))
     return proofs
 
 

@@ -1,4 +1,4 @@
-"""Alerting's rows on each kind of database that a service may keep them in: its unit tests once more, on real servers."""
+"""What is kept of alerts and statements, on each kind of database that a service may keep it in: the unit tests once more, on real servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from dbvigil.sandbox import PrivateServer
 pytestmark = pytest.mark.timeout(400)
 
 ROOT = Path(__file__).parents[2]
-TESTS = sorted(str(path) for path in (ROOT / "tests" / "unit").glob("test_alert_*.py"))
+TESTS = sorted(
+    str(path)
+    for pattern in ("test_alert_*.py", "test_slow_query_*.py")
+    for path in (ROOT / "tests" / "unit").glob(pattern)
+)
 
 
 def run_on(url: str) -> None:
