@@ -1,4 +1,4 @@
-"""What is kept of alerts and statements, on each kind of database that a service may keep it in: the unit tests once more, on real servers."""
+"""What is kept of alerts and statements, on each kind of database that a service may use: the unit tests once more, on real servers."""
 
 from __future__ import annotations
 
