@@ -295,12 +295,16 @@ def test_the_command_proves_it(filled: PrivateServer, settings: Any) -> None:
     before = filled.execute(
         "SELECT COUNT(*) AS n FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s", (SCHEMA,)
     )
-    out = io.StringIO()
-    call_command(
-        "database_monitor", "advise", "--verify", "--minutes", "60", "--limit", "2", "--json", stdout=out
-    )
-    body = json.loads(out.getvalue())
-    proof = wanted(body)["proof"]
+    # On a machine that is busy with other tests the clock leaves doubts, which are told as such.
+    for _ in range(3):
+        out = io.StringIO()
+        call_command(
+            "database_monitor", "advise", "--verify", "--minutes", "60", "--limit", "2", "--json", stdout=out
+        )
+        body = json.loads(out.getvalue())
+        proof = wanted(body)["proof"]
+        if proof["outcome"] != "estimated":
+            break
     assert proof["outcome"] == "verified", proof["reason"]
     assert proof["speed_up"] > 1.5
     assert proof["cost"]["rows_read"] <= 200_000

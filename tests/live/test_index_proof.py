@@ -106,6 +106,13 @@ async def known(server: Server) -> Schema:
     return await read_schema(server, {("", "orders"), ("", "customers")}, default=DATABASE)
 
 
+def clocked(proof: Proof) -> bool:
+    """Whether nothing but the clock keeps a verdict back, as it does on a machine that is busy with other tests."""
+    return proof.outcome == "estimated" and any(
+        words in proof.reason for words in ("by the clock", "may become")
+    )
+
+
 async def proofs(
     server: PrivateServer, workload: list[WorkloadQuery], candidates: list[Candidate], **options: Any
 ) -> list[Proof]:
@@ -113,7 +120,11 @@ async def proofs(
     try:
         schema = await known(source)
         given = {"budget": Budget(load_share=100)} | options
-        return await verify(source, workload, candidates, schema, **given)
+        for _ in range(3):
+            found = await verify(source, workload, candidates, schema, **given)
+            if not any(map(clocked, found)):
+                break
+        return found
     finally:
         await source.close()
 
