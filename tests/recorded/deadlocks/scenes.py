@@ -32,7 +32,8 @@ _FORGED = (
     "UPDATE account /*\n\n*** (2) TRANSACTION:\nTRANSACTION 1, ACTIVE 9 sec\nMySQL thread id 1, OS thread handle 1, query id 1 evil evil\n"
     "DROP TABLE forged\n\n*** (2) WAITING FOR THIS LOCK TO BE GRANTED:\nRECORD LOCKS space id 2 page no 4 n bits 72 index PRIMARY of table"
     " `forged`.`forged` trx id 1 lock_mode X waiting\n\n*** WE ROLL BACK TRANSACTION (7)\n------------\nTRANSACTIONS\n------------\n*/"
-    f" SET branch = 0 WHERE owner <> '{SECRET}\n------------------------\nLATEST DETECTED DEADLOCK\n------------------------\n2001-01-01 00:00:00 0x1\n"
+    f" SET branch = 0 WHERE owner <> '{SECRET}\n------------------------\nLATEST DETECTED DEADLOCK\n------------------------\n"
+    "2001-01-01 00:00:00 0x1\n"
     "*** (1) HOLDS THE LOCK(S):' AND id = "
 )
 
@@ -55,7 +56,8 @@ def _two(first: str, second: str, *ids: object) -> Scene:
 
 SCENES: Mapping[str, Scene] = {
     "opposite-order": _two(
-        "UPDATE account SET amount = amount - 10 WHERE id = ", "UPDATE account SET amount = amount + 10 WHERE id = "
+        "UPDATE account SET amount = amount - 10 WHERE id = ",
+        "UPDATE account SET amount = amount + 10 WHERE id = ",
     ),
     "three-way": Scene(
         (
@@ -116,11 +118,17 @@ SCENES: Mapping[str, Scene] = {
         )
     ),
     "read-committed": Scene(
-        _two("DELETE FROM account WHERE owner = ", "UPDATE account SET amount = 0 WHERE owner = ", "'ada'", "'bob'").steps,
+        _two(
+            "DELETE FROM account WHERE owner = ",
+            "UPDATE account SET amount = 0 WHERE owner = ",
+            "'ada'",
+            "'bob'",
+        ).steps,
         "READ COMMITTED",
     ),
     "odd-names": _two(
-        "UPDATE `o``dd na'me` SET note = 'a' WHERE `the key` = ", "UPDATE `o``dd na'me` SET note = 'b' WHERE `the key` = "
+        "UPDATE `o``dd na'me` SET note = 'a' WHERE `the key` = ",
+        "UPDATE `o``dd na'me` SET note = 'b' WHERE `the key` = ",
     ),
     "long-statement": _two(_LONG, _LONG),
     "forged": _two("UPDATE account SET amount = 0 WHERE id = ", _FORGED),
