@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from dbvigil.blocking import Forest, Session, Ticket, Wait, forest, metadata_waits
-from dbvigil.collectors.sources import Sources, sources
+from dbvigil.collectors.sources import METADATA_STATES, Sources, sources
 from dbvigil.collectors.values import number
 from dbvigil.errors import MissingObject, MissingPrivilege
 from dbvigil.types import ServerInfo
@@ -18,9 +18,6 @@ Shown = Callable[[str | None, str | None], str | None]
 
 MOST_PAIRS = 1_000
 MOST_TICKETS = 2_000
-
-METADATA_STATES = "'Waiting for %lock'"
-"""What the state of a session that waits for a metadata lock is like: of a table, a schema, the whole server."""
 
 
 class Asks(Protocol):

@@ -26,6 +26,9 @@ _THREADS = """
 IDLE_COMMANDS = "('Sleep', 'Daemon', 'Connect', 'Binlog Dump', 'Binlog Dump GTID', 'Group Replication')"
 NOBODY = "('system user', 'event_scheduler', 'unauthenticated user')"
 
+METADATA_STATES = "'Waiting for %lock'"
+"""What the state of a session that waits for a metadata lock is like: of a table, a schema, the whole server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
