@@ -43,17 +43,18 @@ MYSQL_ROW_WAITS = f"""
       LEFT JOIN performance_schema.threads AS blocking ON blocking.THREAD_ID = pair.blocking
       LEFT JOIN performance_schema.data_locks AS locked ON locked.ENGINE_LOCK_ID = pair.lock_id"""  # noqa: S608 - of names in this file alone
 
+# The pairs are chosen before they are joined with the transactions: the other way round three hundred took MariaDB ten times as long.
 INNODB_ROW_WAITS = f"""
-    SELECT pair.waiting, pair.blocking, pair.queued, NULL AS seconds, REPLACE(locked.lock_table, '`', '') AS locked,
-           locked.lock_index AS index_name, locked.lock_mode AS mode
-      FROM (SELECT requesting.trx_mysql_thread_id AS waiting, NULLIF(holding.trx_mysql_thread_id, 0) AS blocking,
+    SELECT requesting.trx_mysql_thread_id AS waiting, NULLIF(holding.trx_mysql_thread_id, 0) AS blocking, pair.queued, NULL AS seconds,
+           REPLACE(locked.lock_table, '`', '') AS locked, locked.lock_index AS index_name, locked.lock_mode AS mode
+      FROM (SELECT one.requesting_trx_id AS waiting, one.blocking_trx_id AS blocking,
                    MIN(one.requested_lock_id) AS lock_id, MIN(asked.id IS NOT NULL) AS queued
               FROM information_schema.INNODB_LOCK_WAITS AS one
-              JOIN information_schema.INNODB_TRX AS requesting ON requesting.trx_id = one.requesting_trx_id
-              JOIN information_schema.INNODB_TRX AS holding ON holding.trx_id = one.blocking_trx_id
               LEFT JOIN (SELECT DISTINCT requested_lock_id AS id FROM information_schema.INNODB_LOCK_WAITS) AS asked
                 ON asked.id = one.blocking_lock_id
              GROUP BY 1, 2 ORDER BY queued LIMIT {MOST_PAIRS}) AS pair
+      JOIN information_schema.INNODB_TRX AS requesting ON requesting.trx_id = pair.waiting
+      JOIN information_schema.INNODB_TRX AS holding ON holding.trx_id = pair.blocking
       LEFT JOIN information_schema.INNODB_LOCKS AS locked ON locked.lock_id = pair.lock_id"""  # noqa: S608 - of names in this file alone
 
 # Only of objects that somebody waits for. On MariaDB it is empty unless the instrument wait/lock/metadata/sql/mdl is switched on.
