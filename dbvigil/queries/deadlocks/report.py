@@ -14,9 +14,7 @@ from datetime import datetime
 
 from dbvigil.queries.deadlocks.ends import statement_end
 from dbvigil.queries.deadlocks.values import Deadlock, Lock, LockRange, Transaction
-from dbvigil.queries.fingerprint import fingerprint
-from dbvigil.redaction import is_clear
-from dbvigil.redaction import statement as redacted
+from dbvigil.queries.fingerprint import certain
 
 MOST_TRANSACTIONS = 50
 MOST_LOCKS = 50
@@ -132,24 +130,14 @@ class _Reading:
                 host, user, state = _who(session["who"])
                 one = replace(one, thread_id=int(session["thread"]), host=host, user=user, state=state)
                 end = statement_end(self.text, session.end(), session[0].rstrip("\n"))
-                text, query_id = _fingerprint(end.text)
-                one = replace(one, statement=text, query_id=query_id)
+                text, query_id = certain(end.text)
+                one = replace(one, statement=text and text[:_LONGEST_TEXT], query_id=query_id)
                 self.position = end.position
                 break
             if (rows := _ROWS.match(self.text, self.position)) is not None:
                 one = replace(one, row_locks=int(rows["rows"]), undo_entries=int(rows["undo"] or 0))
             self._line()
         self.transactions.append(one)
-
-
-def _fingerprint(text: str | None) -> tuple[str | None, str | None]:
-    """Without its end, and without a query ID, where it is not certain which part of a statement is a string."""
-    if not text:
-        return None, None
-    if not is_clear(text):
-        return fingerprint(redacted(text) or "")[0], None
-    found, query_id = fingerprint(text)
-    return found[:_LONGEST_TEXT], query_id
 
 
 def _time(line: str) -> datetime | None:

@@ -28,6 +28,14 @@ class Lock:
     def to_dict(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Lock:
+        return cls(**{item.name: body[item.name] for item in fields(cls)})
+
+    def __str__(self) -> str:
+        where = f"{self.table} {self.index}" if self.index is not None else self.table
+        return f"{self.mode} on {where}" + (f" ({self.range})" if self.range not in (None, "record") else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
@@ -62,6 +70,13 @@ class Transaction:
         body["waits_for"] = [lock.to_dict() for lock in self.waits_for]
         return body
 
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Transaction:
+        known = {item.name: body[item.name] for item in fields(cls)}
+        for name in ("holds", "waits_for"):
+            known[name] = tuple(Lock.from_dict(lock) for lock in known[name])
+        return cls(**known)
+
 
 @dataclass(frozen=True, slots=True)
 class Deadlock:
@@ -80,6 +95,11 @@ class Deadlock:
             "victim": self.victim,
             "transactions": [one.to_dict() for one in self.transactions],
         }
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Deadlock:
+        """The inverse of `to_dict`, but for the time."""
+        return cls(None, tuple(Transaction.from_dict(one) for one in body["transactions"]), body["victim"])
 
 
 @dataclass(frozen=True, slots=True)
