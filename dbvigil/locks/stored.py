@@ -14,6 +14,7 @@ from dbvigil.types import iso_utc
 
 MOST = 1_000
 LONGEST_HOURS = 400 * 24.0
+_REST_SECONDS = 30.0
 
 
 def deadlocks(
@@ -46,15 +47,18 @@ def lock_waits(
     now: datetime,
     *,
     limit: int = 50,
-    fresh: timedelta = timedelta(minutes=2),
+    interval: float = 30.0,
 ) -> list[dict[str, Any]]:
     """The episodes of waiting on `databases` that touch the last `hours`: those that go on first, then the newest.
 
     Each is `{"database", "current", "started_at", "seen_at", "ended_at", "seconds", "longest_seconds", "most_waiting", "depth",
-    "root_statement", "tree", "left_out", "latest"}`. `current`: it goes on, and was seen within `fresh`. `tree` is the deepest, row by row;
+    "root_statement", "tree", "left_out", "latest"}`. `current`: it goes on, and was seen at one of the last two
+    samples, which come every `interval` seconds. `tree` is the deepest, row by row;
     `latest` the newest of one that is current. Raises `ConfigurationError` for hours or a limit out of range.
     """
     _check(hours, limit)
+    # What is dear to read is read less often than with every sample.
+    fresh = timedelta(seconds=2 * interval + _REST_SECONDS)
     rows = LockWait.objects.filter(database__in=list(databases), seen_at__gte=now - timedelta(hours=hours))
     found = [_episode(row, now, fresh) for row in rows.order_by("-seen_at", "database")[:limit]]
     return sorted(found, key=lambda one: not one["current"])

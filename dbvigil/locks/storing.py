@@ -46,13 +46,13 @@ def _keep_deadlock(database: str, seen: SeenDeadlock) -> None:
             first_seen=seen.at,
             last_seen=seen.at,
             last_event=seen.identity,
-            example=seen.deadlock.to_dict(),
+            example=fit(seen.deadlock.to_dict()),
         )
     elif held.last_event != seen.identity:
         held.count += 1
         held.last_seen = max(held.last_seen, seen.at)
         held.last_event = seen.identity
-        held.example = seen.deadlock.to_dict()
+        held.example = fit(seen.deadlock.to_dict())
         held.save(update_fields=["count", "last_seen", "last_event", "example"])
 
 
@@ -93,7 +93,16 @@ def _worth(waits: Forest) -> bool:
 
 def packed(waits: Forest) -> dict[str, Any]:
     """JSON-ready; `unpacked` is the inverse."""
-    return {"nodes": [node.to_dict() for node in waits.nodes], "left_out": waits.left_out}
+    return {"nodes": [fit(node.to_dict()) for node in waits.nodes], "left_out": waits.left_out}
+
+
+def fit(value: Any) -> Any:
+    """`value` as every database takes it: names and users of a client's choice may hold what PostgreSQL or UTF-8 does not."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {name: fit(inner) for name, inner in value.items()}
+    return [fit(inner) for inner in value] if isinstance(value, list) else value
 
 
 def unpacked(body: dict[str, Any]) -> Forest:
@@ -107,7 +116,7 @@ def _waiting(body: dict[str, Any]) -> int:
 
 def _root_statement(waits: Forest) -> str | None:
     root = waits.root
-    return None if root is None or root.session is None else root.session.statement
+    return None if root is None or root.session is None else fit(root.session.statement)
 
 
 # -- upkeep

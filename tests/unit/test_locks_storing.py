@@ -146,6 +146,15 @@ def test_nothing_is_written_without_the_lease() -> None:
 
 
 @pytest.mark.usefixtures("lease")
+def test_names_that_no_database_takes_are_made_fit() -> None:
+    odd = forest([Wait(2, 1, "row", "s.t\x00", seconds=5)], {1: Session(1, "a\ud800", statement="x\x00y")})
+    keep(Seen(NOW, SeenDeadlock(report("a\x00\udfff"), NOW, "e1"), odd))
+    (episode,) = lock_waits(["shop"], 1, NOW)
+    assert (episode["root_statement"], episode["tree"][0]["user"]) == ("x\ufffdy", "a?")
+    assert deadlocks(["shop"], 1, NOW)[0]["transactions"][0]["statement"] == "a\ufffd?"
+
+
+@pytest.mark.usefixtures("lease")
 def test_what_cannot_be_written_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = Waiting("a")
     waiting.put("shop", 7, seen_deadlock("e1"))
