@@ -70,6 +70,11 @@ _TOKEN = re.compile(
 _LIST = re.compile(r"\?(?:\s*,\s*\?)+")
 
 
+def is_clear(text: str) -> bool:
+    """Whether a statement can be read with certainty: where strings begin and end depends on no setting of the server."""
+    return all(token.lastgroup != "unclear" for token in _TOKEN.finditer(text))
+
+
 def statement(text: str | None) -> str | None:
     """An SQL statement in one line of bounded length, without comments and with ? for every literal; names stay.
 

@@ -13,7 +13,9 @@ from dbvigil.types import DatabaseMetrics, Json
 DOWN = "up"
 REPLICATION_RUNNING = "replication_running"
 RESTARTED = "restarted"
-EvidenceKind = Literal["", "sessions", "connections", "locks", "statements", "replication", "tables"]
+EvidenceKind = Literal[
+    "", "sessions", "connections", "locks", "deadlocks", "statements", "replication", "tables"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,12 +158,12 @@ SHIPPED: tuple[Rule, ...] = (
         "deadlocks_rate",
         "One deadlock is tried again by the application; a steady stream of them is two jobs that lock in different orders.",
         (
-            "read the latest one: SHOW ENGINE INNODB STATUS, under LATEST DETECTED DEADLOCK",
+            "look at the latest one, which the evidence shows, and at its pattern: database_monitor locks",
             "see which two jobs run at the same time, and pause one of them",
             "let both lock rows in the same order, in shorter transactions",
         ),
         hold=300.0,
-        evidence="locks",
+        evidence="deadlocks",
         runbook="deadlocks",
     ),
     Rule(

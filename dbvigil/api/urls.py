@@ -6,7 +6,15 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from dbvigil.api import alert_views, channel_views, preview_views, query_views, views, window_views
+from dbvigil.api import (
+    alert_views,
+    channel_views,
+    lock_views,
+    preview_views,
+    query_views,
+    views,
+    window_views,
+)
 from dbvigil.api.base import NoSuchAddress
 from dbvigil.api.documentation import DocsView, SchemaView
 
@@ -16,6 +24,8 @@ urlpatterns = [
     path("health/", views.HealthView.as_view(), name="health"),
     path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("slow-queries/", query_views.SlowQueriesView.as_view(), name="slow-queries"),
+    path("deadlocks/", lock_views.DeadlocksView.as_view(), name="deadlocks"),
+    path("lock-waits/", lock_views.LockWaitsView.as_view(), name="lock-waits"),
     path("deployments/", query_views.DeploymentsView.as_view(), name="deployments"),
     path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
     path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),

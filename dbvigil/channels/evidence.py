@@ -105,12 +105,27 @@ def _connection(row: Row) -> str:
 def _lock(row: Row) -> str:
     return _parts(
         _with(row, "table", "{}"),
-        _with(row, "blocking_id", "session {}") + _with(row, "blocking_user", " of {}") + " blocks",
+        _with(row, "blocking_id", "session {}") + _with(row, "blocking_user", " of {}") + " blocks"
+        if row.get("blocking_id") is not None
+        else "an unknown session blocks",
+        _with(row, "blocking_idle_seconds", "idle for {} s"),
         _with(row, "blocking_statement", "{}") or _with(row, "blocking_command", "{}"),
         _with(row, "waiting_id", "session {}")
         + _with(row, "waiting_user", " of {}")
         + _with(row, "seconds", " waits {} s"),
         _with(row, "waiting_statement", "{}"),
+    )
+
+
+def _deadlock(row: Row) -> str:
+    return _parts(
+        _with(row, "id", "session {}")
+        + _with(row, "user", " of ")
+        + _who(row)
+        + (" (undone)" if row.get("victim") else ""),
+        _with(row, "statement", "{}"),
+        _with(row, "holds", "holds {}"),
+        _with(row, "waits_for", "waits for {}"),
     )
 
 
@@ -143,6 +158,7 @@ _TITLES: Mapping[str, str] = {
     "sessions": "Sessions",
     "connections": "Who holds the connections",
     "locks": "Who waits for whom",
+    "deadlocks": "The latest deadlock",
     "statements": "Statements that take the time",
     "replication": "Replication channels",
     "channels": "Replication channels",
@@ -152,6 +168,7 @@ _ROWS: Mapping[str, Callable[[Row], str]] = {
     "sessions": _session,
     "connections": _connection,
     "locks": _lock,
+    "deadlocks": _deadlock,
     "statements": _statement,
     "replication": _channel,
     "channels": _channel,

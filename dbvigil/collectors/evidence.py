@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbvigil import redaction
+from dbvigil.blocking import Session
 from dbvigil.collectors import tables
+from dbvigil.collectors.lock_waits import read_waits
 from dbvigil.collectors.replication import Replication
+from dbvigil.collectors.sources import IDLE_COMMANDS, NOBODY, Sources
+from dbvigil.collectors.sources import sources as sources_of
 from dbvigil.collectors.values import number
 from dbvigil.errors import MissingObject, MissingPrivilege, ServerError
 from dbvigil.server import Server
@@ -92,72 +96,17 @@ class _Asked:
 
 # -- who is connected, and what they run
 
-_PLAIN_SESSIONS = """
-         SELECT ID AS id, USER AS user, HOST AS host, DB AS db, COMMAND AS command, {age} AS seconds, STATE AS state,
-                LEFT(INFO, 2000) AS text
-           FROM information_schema.PROCESSLIST"""
-# It shows an account without PROCESS its own sessions only, and silently; INNODB_TRX, where it is read too, refuses.
-_REFUSES = ", (SELECT COUNT(*) AS open FROM information_schema.INNODB_TRX) AS refuses"
-# Host and port stand in one column there; the address of version 6 has colons of its own.
-_PLAIN_HOST = (
-    "LEFT(host, CHAR_LENGTH(host) - IF(host LIKE '%:%', CHAR_LENGTH(SUBSTRING_INDEX(host, ':', -1)) + 1, 0))"
-)
-_THREADS = """
-         SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS user, PROCESSLIST_HOST AS host, PROCESSLIST_DB AS db,
-                PROCESSLIST_COMMAND AS command, PROCESSLIST_TIME AS seconds, PROCESSLIST_STATE AS state,
-                LEFT(PROCESSLIST_INFO, 2000) AS text
-           FROM performance_schema.threads
-          WHERE PROCESSLIST_ID IS NOT NULL AND (NAME LIKE '%one\\_connection' OR NAME LIKE 'thread/mysqlx/%')"""
 
-_IDLE_COMMANDS = "('Sleep', 'Daemon', 'Connect', 'Binlog Dump', 'Binlog Dump GTID', 'Group Replication')"
-_NOBODY = "('system user', 'event_scheduler', 'unauthenticated user')"
-
-
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """Where a server keeps its sessions, their statements and their programs, as pieces of SQL.
-
-    `refuses` joins what refuses an account that would be shown its own sessions only. `last` finds, for an id, the statement that a
-    session runs or ran last.
-    """
-
-    sessions: str
-    host: str
-    refuses: str
-    event: bool
-
-    def last(self, name: str, session_id: str) -> str:
-        if not self.event:
-            return ""
-        return f"""
-      LEFT JOIN performance_schema.threads AS {name}_thread ON {name}_thread.PROCESSLIST_ID = {session_id}
-      LEFT JOIN performance_schema.events_statements_current AS {name}_event
-        ON {name}_event.THREAD_ID = {name}_thread.THREAD_ID AND {name}_event.NESTING_EVENT_LEVEL = 0"""
-
-    def text(self, name: str, otherwise: str) -> str:
-        """A digest where there is one; else the statement itself, to be redacted here."""
-        if not self.event:
-            return otherwise
-        return f"COALESCE({name}_event.DIGEST_TEXT, {name}_event.SQL_TEXT, {otherwise})"
-
-
-def _sources(info: ServerInfo) -> _Sources:
-    if info.is_mysql and info.performance_schema:
-        return _Sources(_THREADS, "host", "", event=True)
-    age = "TIME_MS / 1000" if info.is_mariadb else "TIME"
-    return _Sources(_PLAIN_SESSIONS.format(age=age), _PLAIN_HOST, _REFUSES, event=info.performance_schema)
-
-
-def _longest(sources: _Sources) -> str:
+def _longest(sources: Sources) -> str:
     return f"""
     SELECT session.id, session.user, {sources.host} AS host, session.db, session.command, session.seconds, session.state,
            {sources.text("last", "session.text")} AS statement
       FROM (SELECT * FROM ({sources.sessions}) AS every
-             WHERE id <> CONNECTION_ID() AND command NOT IN {_IDLE_COMMANDS} AND COALESCE(user, '') NOT IN {_NOBODY}
+             WHERE id <> CONNECTION_ID() AND command NOT IN {IDLE_COMMANDS} AND COALESCE(user, '') NOT IN {NOBODY}
              ORDER BY seconds DESC LIMIT {ROWS}) AS session{sources.last("last", "session.id")}"""  # noqa: S608 - of names in this file alone
 
 
-def _oldest(sources: _Sources) -> str:
+def _oldest(sources: Sources) -> str:
     return f"""
     SELECT trx.id, session.user, {sources.host} AS host, session.db, session.command, session.seconds, session.state,
            {sources.text("last", "session.text")} AS statement, trx.transaction_seconds
@@ -172,7 +121,7 @@ async def _sessions(asked: _Asked) -> list[Row]:
 
     `statement` of a session that sleeps is its last one, where the server remembers it.
     """
-    sources = _sources(asked.info)
+    sources = sources_of(asked.info)
     found: dict[int, Row] = {}
     rows = await asked.rows(_longest(sources))
     try:
@@ -202,102 +151,55 @@ async def _sessions(asked: _Asked) -> list[Row]:
     return list(found.values())
 
 
-def _holders(sources: _Sources) -> str:
+def _holders(sources: Sources) -> str:
     program, attributes = "NULL", ""
     if sources.event:
         program = "attribute.program"
-        attributes = """
-      LEFT JOIN (SELECT PROCESSLIST_ID AS id, COALESCE(MAX(IF(ATTR_NAME = 'program_name', ATTR_VALUE, NULL)),
-                        MAX(IF(ATTR_NAME = '_client_name', ATTR_VALUE, NULL))) AS program
-                   FROM performance_schema.session_connect_attrs
-                  WHERE ATTR_NAME IN ('program_name', '_client_name') GROUP BY PROCESSLIST_ID) AS attribute
-        ON attribute.id = session.id"""
+        attributes = sources.programs("session.id", "TRUE")
     return f"""
     SELECT user, {sources.host} AS host, {program} AS program, COUNT(*) AS connections, SUM(command = 'Sleep') AS sleeping
       FROM ({sources.sessions}) AS session{attributes}{sources.refuses}
-     WHERE COALESCE(user, '') NOT IN {_NOBODY} AND command <> 'Daemon'
+     WHERE COALESCE(user, '') NOT IN {NOBODY} AND command <> 'Daemon'
      GROUP BY 1, 2, 3 ORDER BY connections DESC LIMIT {ROWS}"""  # noqa: S608 - of names in this file alone
 
 
 async def _connections(asked: _Asked) -> list[Row]:
-    return _plain(await asked.rows(_holders(_sources(asked.info))), "connections", "sleeping")
+    return _plain(await asked.rows(_holders(sources_of(asked.info))), "connections", "sleeping")
 
 
 # -- who waits for whom
 
-# Who waits for nobody is found by a join: asked of each pair with NOT IN, three hundred waiting sessions took MySQL three seconds.
-_MYSQL_WAITS = """
-    SELECT waiting.PROCESSLIST_ID AS waiting_id, waiting.PROCESSLIST_USER AS waiting_user, wait.seconds,
-           COALESCE(waiting_event.DIGEST_TEXT, waiting_event.SQL_TEXT) AS waiting_statement,
-           CONCAT(locked.OBJECT_SCHEMA, '.', locked.OBJECT_NAME) AS locked_table,
-           blocking.PROCESSLIST_ID AS blocking_id, blocking.PROCESSLIST_USER AS blocking_user,
-           blocking.PROCESSLIST_COMMAND AS blocking_command,
-           COALESCE(blocking_event.DIGEST_TEXT, blocking_event.SQL_TEXT) AS blocking_statement, wait.root
-      FROM (SELECT one.REQUESTING_THREAD_ID AS waiting, one.BLOCKING_THREAD_ID AS blocking,
-                   MIN(one.REQUESTING_ENGINE_LOCK_ID) AS lock_id, MAX(thread.PROCESSLIST_TIME) AS seconds,
-                   MAX(waiter.id IS NULL) AS root
-              FROM performance_schema.data_lock_waits AS one
-              JOIN performance_schema.threads AS thread ON thread.THREAD_ID = one.REQUESTING_THREAD_ID
-              LEFT JOIN (SELECT DISTINCT REQUESTING_ENGINE_TRANSACTION_ID AS id FROM performance_schema.data_lock_waits) AS waiter
-                ON waiter.id = one.BLOCKING_ENGINE_TRANSACTION_ID
-             GROUP BY 1, 2 ORDER BY root DESC, seconds DESC LIMIT {ROWS}) AS wait
-      JOIN performance_schema.threads AS waiting ON waiting.THREAD_ID = wait.waiting
-      LEFT JOIN performance_schema.threads AS blocking ON blocking.THREAD_ID = wait.blocking
-      LEFT JOIN performance_schema.data_locks AS locked ON locked.ENGINE_LOCK_ID = wait.lock_id
-      LEFT JOIN performance_schema.events_statements_current AS waiting_event
-        ON waiting_event.THREAD_ID = wait.waiting AND waiting_event.NESTING_EVENT_LEVEL = 0
-      LEFT JOIN performance_schema.events_statements_current AS blocking_event
-        ON blocking_event.THREAD_ID = wait.blocking AND blocking_event.NESTING_EVENT_LEVEL = 0
-     ORDER BY wait.root DESC, wait.seconds DESC""".replace("{ROWS}", str(ROWS))
-
-
-def _innodb_waits(sources: _Sources) -> str:
-    return f"""
-    SELECT wait.waiting_id, waiting.user AS waiting_user, wait.seconds,
-           {sources.text("waiting", "LEFT(wait.waiting_text, 2000)")} AS waiting_statement,
-           REPLACE(locked.lock_table, '`', '') AS locked_table, wait.blocking_id, blocking.user AS blocking_user,
-           blocking.command AS blocking_command,
-           {sources.text("blocking", "LEFT(wait.blocking_text, 2000)")} AS blocking_statement, wait.root
-      FROM (SELECT one.requested_lock_id AS lock_id, requesting.trx_mysql_thread_id AS waiting_id,
-                   requesting.trx_query AS waiting_text, holding.trx_mysql_thread_id AS blocking_id,
-                   holding.trx_query AS blocking_text,
-                   TIMESTAMPDIFF(SECOND, requesting.trx_wait_started, NOW()) AS seconds,
-                   waiter.id IS NULL AS root
-              FROM information_schema.INNODB_LOCK_WAITS AS one
-              JOIN information_schema.INNODB_TRX AS requesting ON requesting.trx_id = one.requesting_trx_id
-              JOIN information_schema.INNODB_TRX AS holding ON holding.trx_id = one.blocking_trx_id
-              LEFT JOIN (SELECT DISTINCT requesting_trx_id AS id FROM information_schema.INNODB_LOCK_WAITS) AS waiter
-                ON waiter.id = one.blocking_trx_id
-             ORDER BY root DESC, seconds DESC LIMIT {ROWS}) AS wait
-      LEFT JOIN information_schema.INNODB_LOCKS AS locked ON locked.lock_id = wait.lock_id
-      LEFT JOIN ({sources.sessions}) AS waiting ON waiting.id = wait.waiting_id
-      LEFT JOIN ({sources.sessions}) AS blocking ON blocking.id = wait.blocking_id
-      {sources.last("waiting", "wait.waiting_id")}{sources.last("blocking", "wait.blocking_id")}
-     ORDER BY wait.root DESC, wait.seconds DESC"""  # noqa: S608 - of names in this file alone
-
 
 async def _locks(asked: _Asked) -> list[Row]:
-    """Root blockers (that wait for nobody) first, and of them the longest waits."""
-    if asked.info.is_mysql and asked.info.at_least(8, 0):
-        _require_performance_schema(asked.info)
-        rows = await asked.rows(_MYSQL_WAITS)
-    else:
-        rows = await asked.rows(_innodb_waits(_sources(asked.info)))
-    return [
-        {
-            "table": row["locked_table"],
-            "seconds": _seconds(row["seconds"]),
-            "waiting_id": row["waiting_id"],
-            "waiting_user": row["waiting_user"],
-            "waiting_statement": redaction.statement(row["waiting_statement"]),
-            "blocking_id": row["blocking_id"],
-            "blocking_user": row["blocking_user"],
-            "blocking_command": row["blocking_command"],
-            "blocking_statement": redaction.statement(row["blocking_statement"]),
-            "root": bool(row["root"]),
-        }
-        for row in rows
-    ]
+    """Root blockers (that wait for nobody) first, of them the one with most victims, then down its tree."""
+    found = await read_waits(asked, lambda digest, text: redaction.statement(digest or text))
+    by_id = {node.session.id: node for node in found.nodes if node.session is not None}
+    rows: list[Row] = []
+    for node in found.nodes:
+        wait, waiting = node.wait, node.session
+        if wait is None or waiting is None or len(rows) == ROWS:
+            continue
+        blocker = None if wait.blocking is None else by_id.get(wait.blocking)
+        blocking = Session(0) if blocker is None or blocker.session is None else blocker.session
+        rows.append(
+            {
+                "kind": wait.kind,
+                "table": wait.locked,
+                "seconds": _seconds(wait.seconds),
+                "depth": node.depth,
+                "waiting_id": waiting.id,
+                "waiting_user": waiting.user,
+                "waiting_statement": waiting.statement,
+                "blocking_id": wait.blocking,
+                "blocking_user": blocking.user,
+                "blocking_command": blocking.command,
+                "blocking_idle_seconds": _seconds(blocking.idle_seconds),
+                "blocking_statement": blocking.statement,
+                "victims": None if blocker is None else blocker.victims,
+                "root": blocker is None or blocker.depth == 0,
+            }
+        )
+    return rows
 
 
 # -- what takes the time

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from dbvigil.collectors.sources import METADATA_STATES
 from dbvigil.collectors.values import number
 from dbvigil.server import Server
 from dbvigil.types import ServerInfo
@@ -23,8 +24,9 @@ def _statement(source: str, age: str) -> str:
     return f"""
     SELECT COUNT(*) AS sessions, COALESCE(SUM(busy), 0) AS busy, COALESCE(MAX(IF(busy, age, NULL)), 0) AS longest_query,
            COALESCE(SUM(command LIKE 'Binlog Dump%'), 0) AS dump_threads,
+           COALESCE(SUM(busy AND state LIKE {METADATA_STATES}), 0) AS metadata_waits,
            (SELECT COALESCE(TIMESTAMPDIFF(SECOND, MIN(trx_started), NOW()), 0) FROM information_schema.INNODB_TRX) AS longest_transaction
-      FROM (SELECT command, {age} AS age,
+      FROM (SELECT command, state, {age} AS age,
                    command NOT IN ({_IDLE_COMMANDS}) AND COALESCE(user, '') NOT IN ({_SYSTEM_USERS}) AS busy
               FROM {source} WHERE id <> CONNECTION_ID()) AS session"""  # noqa: S608 - of names in this file alone
 
@@ -34,7 +36,8 @@ MARIADB_SESSIONS = _statement("information_schema.PROCESSLIST", "TIME_MS / 1000"
 # Reads the threads without the lock that the process list of information_schema takes. By their names, for replication's threads run here
 # under the account that started them: a client's is an "…one_connection", also with a thread pool, or a worker of the X protocol.
 MYSQL_SESSIONS = _statement(
-    """(SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS user, PROCESSLIST_COMMAND AS command, PROCESSLIST_TIME AS time
+    """(SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS user, PROCESSLIST_COMMAND AS command, PROCESSLIST_TIME AS time,
+                         PROCESSLIST_STATE AS state
                       FROM performance_schema.threads
                      WHERE PROCESSLIST_ID IS NOT NULL
                        AND (NAME LIKE '%one\\_connection' OR NAME LIKE 'thread/mysqlx/%')) AS thread""",
@@ -46,7 +49,8 @@ MYSQL_SESSIONS_PLAIN = _statement("information_schema.PROCESSLIST", "TIME")
 class Sessions:
     name: ClassVar = "sessions"
     help: ClassVar = (
-        "Client sessions, the longest running statement and transaction, replicas that read the binary log."
+        "Client sessions, those that wait for a metadata lock, the longest running statement and transaction, replicas that read the"
+        " binary log."
     )
     every: ClassVar = 0.0
     limit: ClassVar = 3.0
@@ -59,8 +63,8 @@ class Sessions:
         return True
 
     async def collect(self, server: Server) -> Mapping[str, Any]:
-        """`{"sessions", "busy", "dump_threads"}` as numbers of sessions without the monitor's own; `{"longest_query",
-        "longest_transaction"}` in seconds, 0 where none is open."""
+        """`{"sessions", "busy", "dump_threads", "metadata_waits"}` as numbers of sessions without the monitor's own;
+        `{"longest_query", "longest_transaction"}` in seconds, 0 where none is open."""
         if server.info.is_mariadb:
             statement = MARIADB_SESSIONS
         elif server.info.performance_schema:

@@ -1,4 +1,4 @@
-"""What the service stores. No logic: `monitoring`, `history`, `slow_queries` and `alerting` do the steps."""
+"""What the service stores. No logic: `monitoring`, `history`, `slow_queries`, `locks` and `alerting` do the steps."""
 
 from dbvigil.models.alerts import (
     AlertWorker,
@@ -13,6 +13,7 @@ from dbvigil.models.alerts import (
 )
 from dbvigil.models.channels import AlertChannel
 from dbvigil.models.history import Chunk, Sample
+from dbvigil.models.locks import Deadlock, LockWait
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
 from dbvigil.models.queries import Deployment, QueryKind, QueryPlan, QueryProgress, QueryWindow
 
@@ -24,9 +25,11 @@ __all__ = [
     "AuditHead",
     "ChannelState",
     "Chunk",
+    "Deadlock",
     "Delivery",
     "Deployment",
     "Episode",
+    "LockWait",
     "MaintenanceWindow",
     "MonitorControl",
     "MonitorProcess",

@@ -3,7 +3,7 @@
     _hold_leases   renews and claims; starts and ends the targets' tasks
     _obey          reads what has been said (stop, restart, collect, changes) four times a second
     _write         empties the store
-    _write_statements   writes what was found about statements
+    _write_statements   writes what was found about statements and about locks
     _analyse       looks closely at the statements that cost most
     _tidy          lets the history pack and prune
 
@@ -30,6 +30,8 @@ from dbvigil.alerts.rules import for_database
 from dbvigil.collectors.runner import boot_clock
 from dbvigil.errors import ConfigurationError
 from dbvigil.history.base import History
+from dbvigil.locks import storing as lock_storing
+from dbvigil.locks.waiting import Waiting as WaitingLocks
 from dbvigil.monitoring import control, store
 from dbvigil.monitoring.closely import Closely
 from dbvigil.monitoring.database_thread import DatabaseThread
@@ -68,6 +70,7 @@ class MonitorLoop:
         self._history = history
         self._store = store.Store(self.identity, history, alerting)
         self.statements = Waiting(self.identity)
+        self.locks = WaitingLocks(self.identity)
         self._closely = Closely(self.statements)
         self._on_alerts = on_alerts
         self._rules: dict[str, tuple[Rule, ...]] = {}
@@ -204,9 +207,14 @@ class MonitorLoop:
             await asyncio.sleep(_WRITE_STATEMENTS_EVERY)
             if len(self.statements):
                 await self._step("write what it knows of statements", self._flush_statements)
+            if len(self.locks):
+                await self._step("write what it knows of locks", self._flush_locks)
 
     async def _flush_statements(self) -> None:
         await self._database.call(self.statements.flush)
+
+    async def _flush_locks(self) -> None:
+        await self._database.call(self.locks.flush)
 
     async def _analyse(self) -> None:
         while True:
@@ -240,8 +248,9 @@ class MonitorLoop:
             # Samples and leases go first: upkeep takes its turn between them.
             await asyncio.sleep(_WRITE_EVERY)
         days = self._configuration.retention_days
-        while await self._database.call(storing.maintain, datetime.now(UTC), days):
-            await asyncio.sleep(_WRITE_EVERY)
+        for maintain in (storing.maintain, lock_storing.maintain):
+            while await self._database.call(maintain, datetime.now(UTC), days):
+                await asyncio.sleep(_WRITE_EVERY)
 
     async def _step(self, purpose: str, step: Callable[[], Awaitable[None]]) -> bool:
         """One step of a house task.
@@ -326,6 +335,7 @@ class MonitorLoop:
                 while len(self._store):
                     await self._database.call(self._flush_and_tell)
                 await self._database.call(self.statements.flush)
+                await self._database.call(self.locks.flush)
                 await self._database.call(self._leases.release)
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             logger.error(

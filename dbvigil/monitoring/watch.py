@@ -20,6 +20,8 @@ from dbvigil.analysis.interval import restarted
 from dbvigil.collectors.runner import Sampler, monotonic
 from dbvigil.collectors.witness import gather_after
 from dbvigil.errors import ServerError
+from dbvigil.locks.waiting import Waiting as WaitingLocks
+from dbvigil.monitoring.locks import LockVisits
 from dbvigil.monitoring.state import stale_after
 from dbvigil.monitoring.statements import Visits
 from dbvigil.monitoring.store import Remembered, Result
@@ -65,6 +67,10 @@ class House(Protocol):
     def statements(self) -> Waiting:
         """Takes what was found about statements; never waits."""
 
+    @property
+    def locks(self) -> WaitingLocks:
+        """Takes what was found about locks; never waits."""
+
 
 class Watch:
     """One target under one lease; `task` is where `run` runs.
@@ -92,6 +98,7 @@ class Watch:
         first = previous is None
         loop = asyncio.get_running_loop()
         visits = Visits(alias, self.token, house.statements, remembered.statements, remembered.kinds)
+        locks = LockVisits(alias, self.token, house.locks)
         slot = loop.time() + delay
         try:
             while True:
@@ -101,7 +108,7 @@ class Watch:
                 _log_change(earlier, metrics)
                 again = snapshot is not None and bool(restarted(snapshot, previous))
                 found = self._judge(metrics, again, states)
-                seen, snapshot = await _evidence(sampler, visits, found, snapshot)
+                seen, snapshot = await _evidence(sampler, visits, locks, found, snapshot)
                 previous, earlier = snapshot or previous, metrics
                 evaluated = Evaluated(
                     alias,
@@ -111,6 +118,7 @@ class Watch:
                     first=first_look and metrics.up is not None,
                 )
                 first_look = first_look and metrics.up is None
+                snapshot = await locks.after(sampler.server, snapshot, loop.time())
                 snapshot = await visits.after(sampler.server, snapshot, loop.time())
                 changed = None if found.states == states else _stored(found.states)
                 states = found.states
@@ -177,7 +185,7 @@ class Watch:
 
 
 async def _evidence(
-    sampler: Sampler, visits: Visits, found: Step, snapshot: Snapshot | None
+    sampler: Sampler, visits: Visits, locks: LockVisits, found: Step, snapshot: Snapshot | None
 ) -> tuple[dict[str, Mapping[str, Any]], Snapshot | None]:
     """What was going on, for each alert that fires or gets worse, asked once a kind; and the snapshot with what asking has cost."""
     wanted = {
@@ -190,9 +198,13 @@ async def _evidence(
     }
     if snapshot is None or not wanted:
         return {}, snapshot
+    kinds = set(wanted.values())
     seen, snapshot = await gather_after(
-        sampler.server, snapshot, sorted(set(wanted.values())), _EVIDENCE_SECONDS
+        sampler.server, snapshot, sorted(kinds - {"deadlocks"}), _EVIDENCE_SECONDS
     )
+    if "deadlocks" in kinds:
+        moment = asyncio.get_running_loop().time()
+        seen["deadlocks"], snapshot = await locks.evidence(sampler.server, snapshot, moment)
     if "statements" in seen:
         # What took the time just now tells more than what did since the server's counters began.
         rows, snapshot = await visits.evidence(sampler.server, snapshot, asyncio.get_running_loop().time())

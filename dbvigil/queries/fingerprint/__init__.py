@@ -3,6 +3,7 @@
     fingerprint("SELECT * FROM t WHERE id = 5")              ("select * from t where id = ?", "35FC3906162972DA")
     fingerprint(sql, "go-mysql")                             the same in the dialect of Percona's PMM
     pair_key(sql) == pair_key(its DIGEST_TEXT)               figures of a log and of performance_schema meet
+    certain(text)                                            the fingerprint of a text that may be cut or of an unknown sql_mode
     percona_bytes(statement)                                 the text alone, for who keeps IDs by text
 
 Literals never survive: not those of a statement that was cut inside one, nor those in comments. Names and what stands in `/*! … */` do.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dbvigil.errors import ConfigurationError
+from dbvigil.queries.fingerprint.certain import certain
 from dbvigil.queries.fingerprint.digest import digest_cut, server_text
 from dbvigil.queries.fingerprint.go_mysql import go_mysql_bytes
 from dbvigil.queries.fingerprint.pairs import canonical, pair_key
@@ -20,7 +22,7 @@ from dbvigil.queries.fingerprint.percona import percona_bytes
 from dbvigil.queries.fingerprint.query_id import query_id
 
 __all__ = [
-    "DIALECTS", "Dialect", "canonical", "digest_cut", "fingerprint", "go_mysql_bytes", "pair_key", "percona_bytes", "query_id",
+    "DIALECTS", "Dialect", "canonical", "certain", "digest_cut", "fingerprint", "go_mysql_bytes", "pair_key", "percona_bytes", "query_id",
     "server_text",
 ]  # fmt: skip
 
