@@ -15,7 +15,7 @@ from dbvigil.models.channels import AlertChannel
 from dbvigil.models.history import Chunk, Sample
 from dbvigil.models.locks import Deadlock, LockWait
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
-from dbvigil.models.queries import Deployment, QueryKind, QueryPlan, QueryProgress, QueryWindow
+from dbvigil.models.queries import Deployment, ProvedIndex, QueryKind, QueryPlan, QueryProgress, QueryWindow
 
 __all__ = [
     "AlertChannel",
@@ -33,6 +33,7 @@ __all__ = [
     "MaintenanceWindow",
     "MonitorControl",
     "MonitorProcess",
+    "ProvedIndex",
     "QueryKind",
     "QueryPlan",
     "QueryProgress",

@@ -112,6 +112,40 @@ class QueryProgress(models.Model):
         return self.database
 
 
+class ProvedIndex(models.Model):
+    """An index that was proved to help a database's statements, and what became of it once it was really built.
+
+    `key` is of schema, table and columns, `columns` (JSON) `[[name, descending], …]`. `serves` (JSON): the query IDs that it is for.
+    `absent_at`: when it was last seen not to be there. While `built_at` is set it is there, under the name `index`. `judged_at` is when
+    `promises` (JSON: what each kind of statement gained, by its id) and `slower` (JSON: the query ID of each other one on the table that
+    became slower, with the reason) were written.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    database = models.CharField(max_length=100)
+    key = models.CharField(max_length=16)
+    schema = models.CharField(max_length=64)
+    table = models.CharField(max_length=64)
+    columns = models.JSONField()
+    serves = models.JSONField()
+    speed_up = models.FloatField(null=True)
+    proved_at = models.DateTimeField()
+    absent_at = models.DateTimeField()
+    built_at = models.DateTimeField(null=True)
+    index = models.CharField(max_length=64, default="")
+    judged_at = models.DateTimeField(null=True)
+    promises = models.JSONField(default=dict)
+    slower = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = "proved index"
+        verbose_name_plural = "proved indexes"
+        constraints = [models.UniqueConstraint(fields=["database", "key"], name="dbvigil_provedindex_once")]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table} ({', '.join(name for name, _down in self.columns)}) on {self.database}"
+
+
 class Deployment(models.Model):
     """A moment at which what runs against a database changed; `database` empty means every database."""
 

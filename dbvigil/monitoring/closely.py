@@ -1,4 +1,7 @@
-"""When the statements of a target are looked at closely: a few of the worst, once a minute, one target never waiting for another."""
+"""When the statements of a target are looked at closely: a few of the worst, once a minute, one target never waiting for another.
+
+So are indexes that were proved: whether they are there by now.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from datetime import UTC, datetime
 from dbvigil.errors import ServerError
 from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.server import Server
-from dbvigil.slow_queries import analysis
+from dbvigil.slow_queries import analysis, built
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.targets import Target
 
@@ -44,7 +47,8 @@ class Closely:
     async def _look(self, target: Target, database: DatabaseThread, explain: bool) -> None:
         async with self._turns:
             due = await database.call(analysis.due, target.alias, datetime.now(UTC))
-            if not due:
+            indexes = await database.call(built.watched, target.alias, datetime.now(UTC))
+            if not due and not indexes:
                 return
             server = Server(target)
             try:
@@ -52,6 +56,7 @@ class Closely:
                     found = await analysis.analyse(
                         server, target.alias, due, self._sample(target.alias), explain=explain
                     )
+                    there = await built.present(server, indexes)
             except (TimeoutError, ServerError) as error:
                 logger.info(
                     "%s: its statements could not be looked at: %s",
@@ -62,6 +67,7 @@ class Closely:
             finally:
                 await server.close()
             await database.call(analysis.keep, found, datetime.now(UTC))
+            await database.call(built.keep, target.alias, indexes, there, datetime.now(UTC))
 
     def _sample(self, alias: str) -> analysis.Sampling:
         return lambda due: self._waiting.sample(alias, due.pair)

@@ -77,6 +77,15 @@ async def read_schema(server: Server, tables: Collection[Key], *, default: str =
     return replace(Schema.of(tuple(answer), default), gaps=gaps)
 
 
+async def read_indexes(server: Server, tables: Collection[Key]) -> dict[Key, tuple[Index, ...]]:
+    """The indexes of `tables`, given as (schema, table) and answered so; one that is not shown has none. Raises `ServerError`."""
+    wanted = sorted(set(tables))
+    if not server.connected:
+        await server.connect()
+    rows = await _read(server, _statistics(server.info), wanted)
+    return {key: tuple(_indexes(rows[key])) for key in wanted}
+
+
 def _statistics(info: ServerInfo) -> str:
     expression, visible = "NULL", "'YES'"
     if info.is_mariadb:
@@ -106,7 +115,7 @@ def _table(
     statistics: list[dict[str, Any]],
     keys: list[dict[str, Any]],
 ) -> Table:
-    indexes = tuple(_index(name, rows) for name, rows in _grouped(statistics, "index_name", "seq_in_index"))
+    indexes = tuple(_indexes(statistics))
     distinct = {
         index.parts[0].column.lower(): index.parts[0].cardinality
         for index in indexes
@@ -142,6 +151,10 @@ def _column(row: dict[str, Any], distinct: int | None) -> Column:
         any(word in extra for word in ("virtual", "stored", "persistent")),
         distinct,
     )
+
+
+def _indexes(rows: list[dict[str, Any]]) -> Iterable[Index]:
+    return (_index(name, parts) for name, parts in _grouped(rows, "index_name", "seq_in_index"))
 
 
 def _index(name: str, rows: list[dict[str, Any]]) -> Index:

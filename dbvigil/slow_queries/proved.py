@@ -11,6 +11,7 @@ from django.db import transaction
 from dbvigil.models import QueryKind
 from dbvigil.queries.workload import Proof
 from dbvigil.query import Confidence, Recommendation
+from dbvigil.slow_queries import built
 from dbvigil.types import iso_utc
 
 RULE = "proved_index"
@@ -28,6 +29,8 @@ def keep(database: str, proofs: Sequence[Proof], now: datetime) -> int:
         query_id for proof in proofs if proof.outcome != "untested" for query_id in proof.candidate.serves
     }
     with transaction.atomic():
+        built.remember(database, proofs, now)
+        there = built.of_database(database)
         kinds = list(QueryKind.objects.filter(database=database, source="digest", query_id__in=served))
         for kind in kinds:
             told = [
@@ -35,7 +38,8 @@ def keep(database: str, proofs: Sequence[Proof], now: datetime) -> int:
                 for proof in proofs
                 if kind.query_id in proof.candidate.serves and proof.outcome in _TOLD
             ]
-            kind.proofs = [recommendation(proof, kind.query_id, now).to_dict() for proof in told]
+            kept = [body for body in kind.proofs if built.is_there(body, there)]
+            kind.proofs = [recommendation(proof, kind.query_id, now).to_dict() for proof in told] + kept
         QueryKind.objects.bulk_update(kinds, ["proofs"])
     return len(kinds)
 
@@ -64,6 +68,11 @@ def recommendation(proof: Proof, query_id: str, now: datetime) -> Recommendation
             "build_seconds": proof.build_seconds,
             "algorithm": proof.algorithm,
             "rollback": proof.candidate.rollback,
+            "index": {
+                "schema": proof.candidate.schema,
+                "table": proof.candidate.table,
+                "columns": [list(one) for one in proof.candidate.columns],
+            },
             "at": iso_utc(now),
         },
         confidence=confidence,

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from dbvigil.errors import ConfigurationError
-from dbvigil.models import QueryKind, QueryPlan, QueryProgress, QueryWindow, TargetState
+from dbvigil.models import ProvedIndex, QueryKind, QueryPlan, QueryProgress, QueryWindow, TargetState
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.fingerprint import server_text
 from dbvigil.queries.judging import Kind, Surroundings, advice, judge, measured
 from dbvigil.queries.severity import severity
 from dbvigil.query import QuerySeverity, QuerySource, Recommendation, SlowQuery
+from dbvigil.slow_queries import built
 from dbvigil.slow_queries.deployments import Comparison, comparison
 from dbvigil.slow_queries.packing import Window
 from dbvigil.slow_queries.past import changed, figures_between, plans_of, trend, windows_of
@@ -105,8 +106,11 @@ def collected(
     earlier = figures_between(database, sources, now - 2 * span, now - span)
     deployment = comparison(database, sources, now)
     plans = plans_of([one.kind.id for one in worst])
+    indexes = built.of_database(database)
     found = [
-        _answer(one, replace(around, total_time=one.total_time), now, span, earlier, plans, deployment)
+        _answer(
+            one, replace(around, total_time=one.total_time), now, span, earlier, plans, deployment, indexes
+        )
         for one in worst
     ]
     return [*(one for one in _running(database, around, now) if only in (None, one.severity)), *found][:limit]
@@ -187,6 +191,7 @@ def _answer(
     earlier: Mapping[int, Figures],
     plans: Mapping[int, list[QueryPlan]],
     deployment: Comparison | None,
+    indexes: Mapping[str, ProvedIndex],
 ) -> SlowQuery:
     kind, figures = one.kind, one.figures
     # The log has it as the client wrote it: its fingerprint is the one that other tools know.
@@ -212,7 +217,7 @@ def _answer(
     ]
     before = earlier.get(kind.id)
     history = changed(figures, before, plans.get(kind.id, []), now - span)
-    proved = [_recommendation(body) for body in kind.proofs]
+    proved = [built.followed(_recommendation(body), kind.pk, indexes, around) for body in kind.proofs]
     answer = measured(known, around, [*proved, *history, *kept, *fresh])
     had = plans.get(kind.id, [])
     return replace(

@@ -10,7 +10,7 @@ from typing import Any, cast
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from dbvigil.models import QueryKind, QueryProgress, QueryWindow, TargetState
+from dbvigil.models import ProvedIndex, QueryKind, QueryProgress, QueryWindow, TargetState
 from dbvigil.query import QuerySource
 from dbvigil.slow_queries.collecting import Collected, Description
 from dbvigil.slow_queries.log_source import Name
@@ -26,6 +26,7 @@ _FINE_FOR = timedelta(days=2)
 # When a kind was seen is written when its windows are gathered.
 _SEEN_LATE = timedelta(days=4)
 _AT_ONCE = 100
+_PROVED_FOR = timedelta(days=400)
 _LONGEST_TEXT = 20_000
 
 Ids = dict[Name, int]
@@ -158,6 +159,7 @@ def maintain(now: datetime, retention_days: float) -> bool:
     oldest = int((now - timedelta(days=retention_days)).timestamp())
     more |= _delete(QueryWindow.objects.filter(step=COARSE, start__lt=oldest - COARSE))
     forgotten = now - timedelta(days=retention_days) - _SEEN_LATE
+    more |= _delete(ProvedIndex.objects.filter(proved_at__lt=now - _PROVED_FOR))
     return more | _delete(QueryKind.objects.filter(seen_on__lt=forgotten.date()))
 
 
@@ -203,7 +205,7 @@ def _day(moment: int) -> date:
     return datetime.fromtimestamp(moment, UTC).date()
 
 
-def _delete(rows: QuerySet[QueryWindow] | QuerySet[QueryKind]) -> bool:
+def _delete(rows: QuerySet[QueryWindow] | QuerySet[QueryKind] | QuerySet[ProvedIndex]) -> bool:
     ids = list(rows.values_list("id", flat=True)[:_AT_ONCE])
     if ids:
         rows.model._default_manager.filter(id__in=ids).delete()
