@@ -26,6 +26,7 @@ _HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow, noarchive",
 }
+_PLACES = (("Slow queries", "dbvigil:dbvigil-slow-queries"), ("Locks", "dbvigil:dbvigil-locks"))
 _LINE_BREAKS = ("\n", "\t")
 
 
@@ -40,6 +41,8 @@ def page(
         "csrf_token": get_token(request) if form else "",
         "signed_in": request.user.get_username() if request.user.is_authenticated else "",
         "account": _account(),
+        "places": _places() if request.user.is_authenticated else (),
+        "here": request.path,
     }
     content = _ENGINE.get_template(template).render(Context(context))
     answer = HttpResponse(content, status=status, content_type="text/html; charset=utf-8", headers=_HEADERS)
@@ -76,6 +79,14 @@ def _visible(text: str, kept: tuple[str, ...]) -> str:
         for character in text
         if character in kept or character.isspace() or unicodedata.category(character)[0] != "C"
     )
+
+
+def _places() -> list[tuple[str, str]]:
+    """The pages to go to from any other; none where a project has included them under a name of its own."""
+    try:
+        return [(text, reverse(name)) for text, name in _PLACES]
+    except NoReverseMatch:
+        return []
 
 
 def _account() -> str:

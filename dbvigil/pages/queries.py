@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from dbvigil.display import seconds
 from dbvigil.monitoring import get_database_monitor
+from dbvigil.pages import filters
 from dbvigil.pages.base import message, page
 from dbvigil.queries.severity import SEVERITIES
 from dbvigil.query import SlowQuery
@@ -23,23 +23,6 @@ from dbvigil.slow_queries.stored import slow_queries, troubles
 
 MOST = 50
 _BEGINNING = 300
-SPANS: Mapping[str, str] = {
-    "1": "hour",
-    "6": "6 hours",
-    "24": "24 hours",
-    "168": "7 days",
-    "720": "30 days",
-}
-_SPAN = "24"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One link of a filter."""
-
-    text: str
-    address: str
-    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +48,7 @@ def queries_page(request: HttpRequest) -> HttpResponse:
     database, hours, severity = (request.GET.get(name, "") for name in ("database", "hours", "severity"))
     if database and database not in known:
         return message(request, 404, "No such database", "No monitored database has this name.")
-    hours = hours if hours in SPANS else _SPAN
+    hours = hours if hours in filters.SPANS else filters.SPAN
     only = next((grade for grade in SEVERITIES if grade == severity), None)
     chosen = (database,) if database else known
     found = slow_queries(chosen, float(hours), datetime.now(UTC), limit=MOST, only=only)
@@ -74,7 +57,7 @@ def queries_page(request: HttpRequest) -> HttpResponse:
         request,
         "queries.html",
         {
-            "span": SPANS[hours],
+            "span": filters.SPANS[hours],
             "queries": [shown(one) for one in found],
             "troubles": [
                 f"{alias}, {source.replace('_', ' ')}: {text}"
@@ -82,21 +65,17 @@ def queries_page(request: HttpRequest) -> HttpResponse:
                 for source, text in sources.items()
             ],
             "filters": (
-                ("Database", _choices(asked, "database", [("", "all"), *((name, name) for name in known)])),
-                ("The last", _choices(asked, "hours", list(SPANS.items()))),
+                filters.databases(asked, known),
+                filters.spans(asked),
                 (
                     "Severity",
-                    _choices(asked, "severity", [("", "all"), *((one, one) for one in reversed(SEVERITIES))]),
+                    filters.choices(
+                        asked, "severity", [("", "all"), *((one, one) for one in reversed(SEVERITIES))]
+                    ),
                 ),
             ),
         },
     )
-
-
-def _choices(asked: Mapping[str, str], name: str, values: Sequence[tuple[str, str]]) -> list[Choice]:
-    return [
-        Choice(text, "?" + urlencode({**asked, name: value}), asked[name] == value) for value, text in values
-    ]
 
 
 def shown(one: SlowQuery) -> Shown:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from dbvigil.locks import words
 from dbvigil.terminal.plain import aligned
 from dbvigil.terminal.text import clean, clock, duration
 
@@ -60,8 +61,7 @@ def _told(waits: Sequence[Row], deadlocks: Sequence[Row], now: datetime) -> Iter
 
 def _summary(one: Row, now: datetime) -> str:
     nodes = one["latest"]
-    waiting = sum(node["kind"] is not None for node in nodes)
-    who = f"{waiting} session waits" if waiting == 1 else f"{waiting} sessions wait"
+    who = words.waiting(sum(node["kind"] is not None for node in nodes))
     since = clock(datetime.fromisoformat(one["started_at"]), now)
     return f"{clean(one['database'])}: {who} for locks, since {since} ({duration(one['seconds'])})"
 
@@ -69,35 +69,8 @@ def _summary(one: Row, now: datetime) -> str:
 def _node(node: Row) -> str:
     depth = node["depth"]
     indent = " " * _INDENT * (1 + min(depth, _DEEPEST))
-    told: str = indent + (f"[{depth}] " if depth > _DEEPEST else "") + _session(node)
-    if node["circular"]:
-        told += ", waits in a circle"
+    told: str = indent + (f"[{depth}] " if depth > _DEEPEST else "") + clean(words.session(node))
     return f"{told}: {clean(node['statement'])}" if node["statement"] else told
-
-
-def _session(node: Row) -> str:
-    if node["id"] is None:
-        return "somebody that the server does not name"
-    who = "@".join(clean(part) for part in (node["user"], node["host"]) if part)
-    program = f" ({clean(node['program'])})" if node["program"] else ""
-    facts = [f"session {node['id']} {who}{program}".strip()]
-    if node["kind"] is not None:
-        waits = "" if node["waits_seconds"] is None else f" {duration(node['waits_seconds'])}"
-        facts.append(f"waits{waits} for {_lock(node)}")
-    if node["idle_seconds"] is not None:
-        facts.append(f"idle for {duration(node['idle_seconds'])}")
-    if node["transaction_seconds"] is not None:
-        facts.append(f"transaction open {duration(node['transaction_seconds'])}")
-    if node["victims"]:
-        facts.append(f"{node['victims']} wait for it")
-    return ", ".join(facts)
-
-
-def _lock(node: Row) -> str:
-    where = " ".join(clean(part) for part in (node["locked"], node["index"]) if part)
-    kind = "a metadata lock" if node["kind"] == "metadata" else "a row lock"
-    mode = f" ({clean(node['mode'])})" if node["mode"] else ""
-    return f"{kind} on {where}{mode}" if where else f"{kind}{mode}"
 
 
 def _past(one: Row, now: datetime) -> tuple[str, ...]:
@@ -115,14 +88,14 @@ def _past(one: Row, now: datetime) -> tuple[str, ...]:
 
 
 def _deadlock(one: Row, now: datetime) -> Iterator[tuple[str, str]]:
-    times = "once" if one["count"] == 1 else f"{one['count']:,} times"
     last = clock(datetime.fromisoformat(one["last_seen"]), now)
     first = "" if one["count"] == 1 else f", first {clock(datetime.fromisoformat(one['first_seen']), now)}"
-    yield f"Deadlock {one['pattern']} on {clean(one['database'])}, {times}, last {last}{first}", "bold"
+    yield (
+        f"Deadlock {one['pattern']} on {clean(one['database'])}, {words.times(one['count'])}, last {last}{first}",
+        "bold",
+    )
     for transaction in one["transactions"]:
-        who = (
-            "@".join(clean(part) for part in (transaction["user"], transaction["host"]) if part) or "somebody"
-        )
+        who = clean(words.who(transaction)) or "somebody"
         undone = " (undone)" if transaction["number"] == one["victim"] else ""
         yield (
             f"  {transaction['number']}. {who}{undone}: {clean(transaction['statement'] or 'unknown statement')}",
@@ -130,13 +103,6 @@ def _deadlock(one: Row, now: datetime) -> Iterator[tuple[str, str]]:
         )
         for verb, locks in (("holds", transaction["holds"]), ("waits for", transaction["waits_for"])):
             for lock in locks:
-                yield f"     {verb} {_held(lock)}", "dim"
+                yield f"     {verb} {clean(words.held(lock))}", "dim"
     for advice in one["advice"]:
         yield f"  - {clean(advice['text'])}", "green"
-
-
-def _held(lock: Row) -> str:
-    where = " ".join(clean(part) for part in (lock["table"], lock["index"]) if part)
-    return f"{clean(lock['mode'])} on {where}" + (
-        f" ({lock['range']})" if lock["range"] not in (None, "record") else ""
-    )

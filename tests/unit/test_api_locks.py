@@ -133,7 +133,7 @@ def test_the_command_draws_trees_root_first_and_deadlocks() -> None:
         == "  session 1 ada@10.0.0.1 (nightly), idle for 60 s, 2 wait for it: update orders set a = ?"
     )
     assert lines[2].startswith(
-        "    session 2, waits 9 s for a row lock on shop.orders PRIMARY (X,REC_NOT_GAP), 1 wait for it"
+        "    session 2, waits 9 s for a row lock on shop.orders PRIMARY (X,REC_NOT_GAP), 1 waits for it"
     )
     assert lines[3].startswith("      session 3, waits 4 s for a metadata lock on shop.items (EXCLUSIVE)")
     assert lines[4] == "  somebody that the server does not name"

@@ -383,5 +383,6 @@ def test_there_are_no_other_pages() -> None:
         "alerts/<int:alert_id>/",
         "acknowledge/<str:token>/",
         "runbooks/<slug:name>/",
+        "locks/",
         "slow-queries/",
     }
