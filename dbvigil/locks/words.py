@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dbvigil.display import seconds
 
 Row = Mapping[str, Any]
+
+_UNNAMED = (
+    "MariaDB tells who holds a metadata lock when performance_schema is on and watches them:"
+    " performance-schema-instrument = 'wait/lock/metadata/sql/mdl=ON'. Until then, look for old open transactions."
+)
 
 
 def session(node: Row) -> str:
@@ -28,6 +33,11 @@ def session(node: Row) -> str:
     if node["circular"]:
         facts.append("waits in a circle")
     return ", ".join(facts)
+
+
+def hint(nodes: Iterable[Row]) -> str:
+    """How to have the server name those that it does not; "" where all are named."""
+    return _UNNAMED if any(node["id"] is None for node in nodes) else ""
 
 
 def who(row: Row) -> str:

@@ -48,6 +48,7 @@ class Episode:
     nodes: tuple[Node, ...]
     left_out: int
     root: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ def _episode(one: Mapping[str, Any]) -> Episode:
         facts,
         tuple(_node(node) for node in nodes),
         0 if one["current"] else one["left_out"],
-        one["root_statement"] or "",
+        one["root_statement"] or (words.session(nodes[0]) if nodes else ""),
+        words.hint(nodes),
     )
 
 

@@ -44,6 +44,8 @@ def _told(waits: Sequence[Row], deadlocks: Sequence[Row], now: datetime) -> Iter
         yield _summary(one, now), "bold red"
         for node in one["latest"]:
             yield _node(node), "bold" if node["depth"] == 0 else ""
+        if unnamed := words.hint(one["latest"]):
+            yield unnamed, "dim"
     yield "", ""
     if past:
         yield "Earlier waits", "bold"

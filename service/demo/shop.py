@@ -94,6 +94,8 @@ class DemoShop:
             **replication_options("mariadb"),
             "long-query-time": "0.1",
             "slow-query-log": "ON",
+            # So that waits for metadata locks are shown with who is in the way.
+            "performance-schema-instrument": "wait/lock/metadata/sql/mdl=ON",
         }
         source = PrivateServer(_RELEASE, self._folder / "source", options={**common, "expire-logs-days": 1})
         # It is attached anew at every start, because the source's port is.
