@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import resolve_url
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
@@ -13,17 +10,16 @@ from dbvigil import conf
 from dbvigil.alerting.links import runbook_at
 from dbvigil.alerting.service import get_database_alerting
 from dbvigil.errors import AlertError
-from dbvigil.pages.base import message, page, sentence, some_lines
+from dbvigil.pages.base import for_readers, message, page, sentence, some_lines
 from dbvigil.pages.facts import facts
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @csrf_protect
+@for_readers
 def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     """GET shows it, POST takes it up (staff, `note`)."""
     user = request.user
-    if not user.is_authenticated or not user.is_active:
-        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
     alert = get_database_alerting().get_alert(alert_id)
     if alert is None:
         return message(request, 404, "No such alert", f"There is no alert {alert_id}.")

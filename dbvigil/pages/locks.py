@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
 from django.views.decorators.http import require_safe
 
 from dbvigil.display import seconds
@@ -18,7 +15,7 @@ from dbvigil.locks import words
 from dbvigil.locks.stored import deadlocks, lock_waits
 from dbvigil.monitoring import get_database_monitor
 from dbvigil.pages import filters
-from dbvigil.pages.base import message, page
+from dbvigil.pages.base import for_readers, message, page
 
 MOST = 50
 _DEEPEST = 5
@@ -65,30 +62,24 @@ class Pattern:
 
 
 @require_safe
+@for_readers
 def locks_page(request: HttpRequest) -> HttpResponse:
     """GET `?database=&hours=`: the fifty newest of each."""
-    user = request.user
-    if not user.is_authenticated or not user.is_active:
-        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
     monitor = get_database_monitor()
-    known = monitor.databases()
-    database, hours = request.GET.get("database", ""), request.GET.get("hours", "")
-    if database and database not in known:
+    asked = filters.asked(request, monitor.databases())
+    if asked is None:
         return message(request, 404, "No such database", "No monitored database has this name.")
-    hours = hours if hours in filters.SPANS else filters.SPAN
-    chosen = (database,) if database else known
-    now, interval = datetime.now(UTC), monitor.get_status()["interval_seconds"]
-    waits = lock_waits(chosen, float(hours), now, limit=MOST, interval=interval)
-    asked = {"database": database, "hours": hours}
+    hours, now, interval = float(asked.hours), datetime.now(UTC), monitor.get_status()["interval_seconds"]
+    waits = lock_waits(asked.chosen, hours, now, limit=MOST, interval=interval)
     return page(
         request,
         "locks.html",
         {
-            "span": filters.SPANS[hours],
+            "span": asked.span,
             "current": [_episode(one) for one in waits if one["current"]],
             "past": [_episode(one) for one in waits if not one["current"]],
-            "deadlocks": [_pattern(one) for one in deadlocks(chosen, float(hours), now, limit=MOST)],
-            "filters": (filters.databases(asked, known), filters.spans(asked)),
+            "deadlocks": [_pattern(one) for one in deadlocks(asked.chosen, hours, now, limit=MOST)],
+            "filters": asked.filters(),
         },
     )
 

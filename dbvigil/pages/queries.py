@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
 from django.views.decorators.http import require_safe
 
 from dbvigil.display import seconds
 from dbvigil.monitoring import get_database_monitor
 from dbvigil.pages import filters
-from dbvigil.pages.base import message, page
+from dbvigil.pages.base import for_readers, message, page
 from dbvigil.queries.severity import SEVERITIES
 from dbvigil.query import SlowQuery
 from dbvigil.slow_queries.stored import slow_queries, troubles
@@ -39,41 +36,27 @@ class Shown:
 
 
 @require_safe
+@for_readers
 def queries_page(request: HttpRequest) -> HttpResponse:
     """GET `?database=&hours=&severity=`: the worst fifty."""
-    user = request.user
-    if not user.is_authenticated or not user.is_active:
-        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
-    known = get_database_monitor().databases()
-    database, hours, severity = (request.GET.get(name, "") for name in ("database", "hours", "severity"))
-    if database and database not in known:
+    only = next((grade for grade in SEVERITIES if grade == request.GET.get("severity")), None)
+    asked = filters.asked(request, get_database_monitor().databases(), severity=only or "")
+    if asked is None:
         return message(request, 404, "No such database", "No monitored database has this name.")
-    hours = hours if hours in filters.SPANS else filters.SPAN
-    only = next((grade for grade in SEVERITIES if grade == severity), None)
-    chosen = (database,) if database else known
-    found = slow_queries(chosen, float(hours), datetime.now(UTC), limit=MOST, only=only)
-    asked = {"database": database, "hours": hours, "severity": only or ""}
+    found = slow_queries(asked.chosen, float(asked.hours), datetime.now(UTC), limit=MOST, only=only)
+    severities = [("", "all"), *((one, one) for one in reversed(SEVERITIES))]
     return page(
         request,
         "queries.html",
         {
-            "span": filters.SPANS[hours],
+            "span": asked.span,
             "queries": [shown(one) for one in found],
             "troubles": [
                 f"{alias}, {source.replace('_', ' ')}: {text}"
-                for alias, sources in troubles(chosen).items()
+                for alias, sources in troubles(asked.chosen).items()
                 for source, text in sources.items()
             ],
-            "filters": (
-                filters.databases(asked, known),
-                filters.spans(asked),
-                (
-                    "Severity",
-                    filters.choices(
-                        asked, "severity", [("", "all"), *((one, one) for one in reversed(SEVERITIES))]
-                    ),
-                ),
-            ),
+            "filters": [*asked.filters(), ("Severity", asked.choices("severity", severities))],
         },
     )
 

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from dbvigil.pages.base import message, page
+from dbvigil.pages.base import for_readers, message, page
 
 _PACKAGE = Path(__file__).parents[1]
 # In a wheel they are beside the code, in a checkout with the documentation.
@@ -25,10 +22,9 @@ _NEIGHBOR = re.compile(r"([a-z-]+)\.md(?:#.*)?")
 
 
 @require_safe
+@for_readers
 def runbook_page(request: HttpRequest, name: str) -> HttpResponse:
     """One runbook, for everyone who is signed in."""
-    if not request.user.is_authenticated or not request.user.is_active:
-        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
     if name not in names():
         return message(request, 404, "No such runbook", f"There is no runbook {name[:80]}.")
     title, body = _rendered(name)
