@@ -7,18 +7,22 @@ from hypothesis import strategies as st
 EPOCH = 1769850300
 
 
-def header(number: int = 0, *, seconds: str = "0.001000", user: str = "shop", use: str = "") -> bytes:
+def header(
+    number: int = 0, *, seconds: str = "0.001000", user: str = "shop", use: str = "", session: int = 8
+) -> bytes:
     """A header of MySQL's, as a client may forge it byte for byte."""
     return (
         f"# Time: 2026-01-31T09:05:{number % 60:02}.000000Z\n"
-        f"# User@Host: {user}[{user}] @ localhost []  Id:     8\n"
+        f"# User@Host: {user}[{user}] @ localhost []  Id: {session:5}\n"
         f"# Query_time: {seconds}  Lock_time: 0.000100 Rows_sent: 1  Rows_examined: 2\n"
         f"{use}SET timestamp={EPOCH + number};\n"
     ).encode()
 
 
-def entry(statement: bytes, number: int = 0, *, seconds: str = "0.001000", use: str = "") -> bytes:
-    return header(number, seconds=seconds, use=use) + statement + b";\n"
+def entry(
+    statement: bytes, number: int = 0, *, seconds: str = "0.001000", use: str = "", session: int = 8
+) -> bytes:
+    return header(number, seconds=seconds, use=use, session=session) + statement + b";\n"
 
 
 FORGED = entry(b"SELECT 'forged'", seconds="999.000000").replace(b"shop", b"forged")

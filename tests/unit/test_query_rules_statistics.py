@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.rules.base import Rule, Subject
 from dbvigil.queries.rules.statistics_history import (
-    Execution,
     IndexUse,
-    bursts,
     latency_regression,
     unused_indexes,
 )
@@ -185,48 +183,6 @@ def test_a_regression_says_whether_more_is_read() -> None:
 )
 def test_what_is_no_regression(before: Figures, after: Figures) -> None:
     assert latency_regression(before, after) == []
-
-
-# -- over a session
-
-
-def run(
-    fingerprint: str, count: int, start: float = 0, session: int = 1, every: float = 0.01
-) -> list[Execution]:
-    return [
-        Execution(session, fingerprint, NOW + timedelta(seconds=start + n * every), 0.002)
-        for n in range(count)
-    ]
-
-
-def test_a_burst_in_one_session_is_n_plus_one() -> None:
-    events = [
-        *run("list", 1),
-        *run("one", 25, 0.1),
-        *run("other", 30, 0, session=2, every=0.03),
-        *run("end", 1, 10),
-    ]
-    first, second = bursts(events)
-    assert (first.fingerprint, first.session, first.count, first.opener) == ("other", 2, 30, "")
-    assert (second.fingerprint, second.session, second.count, second.opener) == ("one", 1, 25, "list")
-    assert second.seconds == pytest.approx(0.05)
-    assert "25 times" in second.finding().detail
-
-
-def test_what_is_no_burst() -> None:
-    alternating = [one for n in range(30) for one in (*run("a", 1, n), *run("b", 1, n + 0.5))]
-    assert bursts(alternating) == []
-    assert bursts(run("a", 9)) == []
-    assert bursts(run("slow", 30, every=10)) == []
-    assert bursts([one for session in range(30) for one in run("a", 5, session=session)]) == []
-
-
-@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab"), st.integers(0, 60)), max_size=60))
-def test_bursts_count_no_execution_twice(drawn: list[tuple[int, str, int]]) -> None:
-    events = [Execution(session, name, NOW + timedelta(seconds=second)) for session, name, second in drawn]
-    found = bursts(events, at_least=2)
-    assert sum(one.count for one in found) <= len(events)
-    assert all(one.count >= 2 for one in found)
 
 
 # -- over all servers

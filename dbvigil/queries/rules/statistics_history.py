@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.rules.base import Finding, Subject
@@ -45,71 +44,28 @@ def _rows(figures: Figures) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """One execution of a statement, by its session's number and its fingerprint."""
-
-    session: int
-    fingerprint: str
-    at: datetime
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Burst:
     """One statement, many times in a row in one session: N+1, where a loop asks for each row what one statement could have asked for
     all.
 
-    `opener` is the fingerprint of the statement before it, "" where there was none: mostly the one that gave the rows of the loop.
+    `number` of bursts with `executions` in all, the `longest` of them, and `opener`: the fingerprint of the statement before that, "" where
+    there was none: mostly the one that gave the rows of the loop.
     """
 
-    fingerprint: str
-    session: int
-    count: int
-    seconds: float
-    started_at: datetime
+    number: int
+    executions: int
+    longest: int
     opener: str = ""
 
     def finding(self) -> Finding:
+        times = "once" if self.number == 1 else f"{self.number:,} times"
+        after = f", after {self.opener}" if self.opener else ""
         return Finding(
-            f"one session ran it {self.count} times in a row; ask for all rows at once, with IN or a join (select_related,"
-            f" prefetch_related)",
-            before=self.count,
+            f"one session ran it {self.longest:,} times in a row{after}; such runs were seen {times}."
+            " Ask for all rows at once, with IN or a join",
+            before=self.longest,
             after=1,
         )
-
-
-def bursts(
-    events: Iterable[Execution], *, at_least: int = 10, within: timedelta = timedelta(seconds=5)
-) -> list[Burst]:
-    """The bursts in these executions, the longest first.
-
-    `events` may be of many sessions and in any order. A run ends with another statement of the session, or a pause longer than
-    `within`.
-    """
-    found: list[Burst] = []
-    runs: dict[int, list[Execution]] = {}
-    openers: dict[int, str] = {}
-
-    def end(session: int) -> None:
-        run = runs.get(session, [])
-        if len(run) >= at_least:
-            spent = sum(one.seconds for one in run)
-            found.append(
-                Burst(run[0].fingerprint, session, len(run), spent, run[0].at, openers.get(session, ""))
-            )
-
-    for event in sorted(events, key=lambda one: one.at):
-        run = runs.get(event.session, [])
-        if run and run[-1].fingerprint == event.fingerprint and event.at - run[-1].at <= within:
-            run.append(event)
-            continue
-        end(event.session)
-        if run:
-            openers[event.session] = run[-1].fingerprint if run[-1].fingerprint != event.fingerprint else ""
-        runs[event.session] = [event]
-    for session in runs:
-        end(session)
-    return sorted(found, key=lambda one: (-one.count, one.started_at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A large file is cut where a header seems to begin. Each part is read as if the cut were right; whoever reads the part before says where that
 really ends. Only where the two agree, and no limit was reached, are parts added up; otherwise the file is read again in one piece. So the
-result is always that of one reader.
+result is always that of one reader, but for a burst that lies across a cut.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from dbvigil.queries.comments import OTHERS
 from dbvigil.queries.figures import Figures
+from dbvigil.queries.rules.statistics_history import Burst
 from dbvigil.queries.slowlog import parts
 from dbvigil.queries.slowlog.parts import Part
 from dbvigil.queries.slowlog.splitting import Splitter
 from dbvigil.queries.slowlog.tally import Tally
 from dbvigil.queries.slowlog.totals import Sums
 
+CALLERS = 20
+"""Kept apart by name, of one kind of statement."""
 PART_BYTES = 16 << 20
 """A second core is asked for at least so much."""
 _GZIP = b"\x1f\x8b"
@@ -34,7 +38,8 @@ _GZIP = b"\x1f\x8b"
 class Entry:
     """One kind of statement. `fingerprint` is in the percona dialect; `schema` and the like are by executions, the commonest first.
 
-    `sample` is the slowest execution's text with its literals, only where samples were asked for.
+    `sample` is the slowest execution's text with its literals, only where samples were asked for. `callers`: executions by what comments
+    in them name, the commonest 20. `burst`: where sessions ran it many times in a row.
     """
 
     fingerprint: str
@@ -43,6 +48,8 @@ class Entry:
     schemas: Mapping[str, int] = field(default_factory=dict)
     users: Mapping[str, int] = field(default_factory=dict)
     sample: str | None = None
+    callers: Mapping[str, int] = field(default_factory=dict)
+    burst: Burst | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 def _digest(part: Part) -> LogDigest:
     tally = part.tally
+    tally.runs.close()
     everything = [*tally.sums.values(), *([tally.other] if tally.other else [])]
     first = min((sums.first for sums in everything if sums.first is not None), default=None)
     last = max((sums.last for sums in everything if sums.last is not None), default=None)
@@ -153,7 +161,23 @@ def _entry(fingerprint: bytes, sums: Sums, seconds: float | None) -> Entry:
         schemas=schemas,
         users=_named(sums.users),
         sample=None if sums.sample is None else _text(sums.sample),
+        callers=_commonest(sums.callers),
+        burst=_burst(sums),
     )
+
+
+def _burst(sums: Sums) -> Burst | None:
+    found = sums.bursts
+    return Burst(found.number, found.executions, found.longest, _text(found.opener)) if found.number else None
+
+
+def _commonest(callers: Mapping[str, int]) -> dict[str, int]:
+    """The commonest, and all the rest together."""
+    rest = dict(callers)
+    others = rest.pop(OTHERS, 0)
+    ordered = sorted(rest.items(), key=lambda item: (-item[1], item[0]))
+    others += sum(count for _name, count in ordered[CALLERS:])
+    return dict(ordered[:CALLERS]) | ({OTHERS: others} if others else {})
 
 
 def _named(counts: Mapping[bytes, int]) -> dict[str, int]:

@@ -23,6 +23,11 @@ LOOKAHEAD = 64 << 20
 
 # Plain: nothing in it could matter to anyone. A number in the place of an escaped character would.
 _LITERALS = re.compile(rb"""'[^'\\"`#*;\n-]*+(?:-[^'\\"`#*;\n-]++)*+'|\b(?<!\\)\d++""")
+# Of names and values; pt-query-digest's own marks in a comment, which make another fingerprint, have neither.
+_SQLCOMMENTER = re.compile(rb"/\*[A-Za-z_][^*\n;]*'\*/([\s;]*+)\Z")
+_MARGINALIA = re.compile(rb"/\*[A-Za-z_]\w*+:[A-Za-z_][^*\n;/]*+\*/([\s;]*+)\Z")
+_CLOSED = re.compile(rb"''|`[^`'\"\\#*;\n-]*+`")
+_UNSURE = re.compile(rb"""['"`\\#]|--|/\*""")
 _KEYED = 4000
 _KEY_LIMIT = 1000
 _KEYS = 20_000
@@ -34,9 +39,24 @@ Found = tuple["re.Match[bytes]", bytes, bytes]
 
 def key_of(statement: bytes) -> bytes:
     """The statement without its plain strings and numbers: where it ends and its fingerprint are the key's alone."""
-    if len(statement) > _KEYED or b"/*" in statement:
+    if len(statement) > _KEYED:
         return statement
+    if b"/*" in statement:
+        return _without_comment(statement)
     return _LITERALS.sub(b"''", statement)
+
+
+def _without_comment(statement: bytes) -> bytes:
+    """The key of one that ends in a comment as clients write it into each statement, so that it says who they are.
+
+    Only where the comment cannot be anything else: what is before it has nothing open, and no line break is in it.
+    """
+    place = statement.rfind(b"/*")
+    comment = _SQLCOMMENTER.match(statement, place) or _MARGINALIA.match(statement, place)
+    if comment is None:
+        return statement
+    key = _LITERALS.sub(b"''", statement[:place].rstrip())
+    return statement if _UNSURE.search(_CLOSED.sub(b"", key)) else key + b"/**/" + comment[1]
 
 
 class Splitter:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from dbvigil.queries.comments import caller
 from dbvigil.queries.fingerprint.percona import percona_bytes
 from dbvigil.queries.slowlog.attributes import attributes
+from dbvigil.queries.slowlog.bursts import WITHIN, Runs
 from dbvigil.queries.slowlog.events import Event
 from dbvigil.queries.slowlog.grammar import epoch, microseconds, name, text_of
 from dbvigil.queries.slowlog.splitting import Splitter
@@ -37,6 +39,7 @@ class Tally:
     """Chosen by the last `use`; None as long as there was none."""
     sums: dict[bytes, Sums] = field(default_factory=dict)
     other: Sums | None = None
+    runs: Runs = field(default_factory=Runs)
     _by_key: dict[bytes, Sums] = field(default_factory=dict)
     _time: int | None = None
 
@@ -48,7 +51,7 @@ class Tally:
         stamp, at, stamped = b"", self._time, self._time
         for header, statement, key in log:
             (
-                time, login, account, _host, _address, _id, _thread, session_schema, tail,
+                time, login, account, _host, _address, session, thread, session_schema, tail,
                 seconds, fraction, lock_seconds, lock_fraction, sent, examined, rest, use, timestamp,
             ) = header.groups()  # fmt: skip
             if use is not None:
@@ -71,11 +74,16 @@ class Tally:
             sums = by_key.get(key)
             if sums is None:
                 sums = self._sums(statement, key)
+            extra = attributes(rest if tail is None or b"rr" not in tail else tail + rest)
             longest = sums.add(
                 spent, locked, int(sent), int(examined), login or account or b"",
-                schema if session_schema is None else session_schema, at,
-                attributes(rest if tail is None or b"rr" not in tail else tail + rest),
+                schema if session_schema is None else session_schema, at, extra,
             )  # fmt: skip
+            session = session or thread
+            if session is not None and at is not None:
+                self._run(session, sums, at)
+            if b"/*" in statement:
+                self._called(sums, statement, extra.weight)
             if longest and self.keep_samples:
                 sums.sample = text_of(statement)[:SAMPLE_BYTES]
         self.events += events
@@ -88,6 +96,9 @@ class Tally:
             return
         self.events += 1
         sums = self._sums(event.statement, event.statement)
+        if event.thread_id is not None and at is not None:
+            self._run(b"%d" % event.thread_id, sums, at)
+        self._called(sums, event.statement, event.attributes.weight)
         longest = sums.add(
             event.query_time_us, event.lock_time_us, event.rows_sent, event.rows_examined, event.user.encode(), event.schema.encode(),
             at, event.attributes,
@@ -116,7 +127,21 @@ class Tally:
 
     def forget(self) -> None:
         """Lets go of what only helps to read on."""
+        self.runs.close()
         self._by_key.clear()
+
+    def _run(self, session: bytes, sums: Sums, at: int) -> None:
+        run = self.runs.open.get(session)
+        if run is not None and run.sums is sums and at - run.last <= WITHIN:
+            run.count += 1
+            run.last = at
+        else:
+            self.runs.begin(session, sums, at)
+
+    def _called(self, sums: Sums, statement: bytes, weight: int) -> None:
+        found = caller(statement)
+        if found:
+            sums.called(found, weight)
 
     def _wanted(self, at: int | None) -> bool:
         if self.since is not None and (at is None or at < self.since):
@@ -135,7 +160,7 @@ class Tally:
         sums = self.sums.get(fingerprint)
         if sums is None:
             if len(self.sums) < self.limit:
-                sums = self.sums[fingerprint] = Sums()
+                sums = self.sums[fingerprint] = Sums(fingerprint=fingerprint)
             else:
                 sums = self.other = self.other or Sums()
         return sums

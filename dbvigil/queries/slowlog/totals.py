@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from dbvigil.queries.comments import OTHERS
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.slowlog.attributes import NOTHING, Attributes
+from dbvigil.queries.slowlog.bursts import Bursts
 from dbvigil.queries.slowlog.sketch import PER_LOG, quantile
 
 _Key = TypeVar("_Key")
@@ -35,6 +37,10 @@ class Sums:
     schemas: dict[bytes | None, int] = field(default_factory=dict)
     """By name, None for the one that was chosen before what was read."""
     extras: dict[Attributes, int] = field(default_factory=dict)
+    callers: dict[str, int] = field(default_factory=dict)
+    """By what the comments in statements name."""
+    bursts: Bursts = field(default_factory=Bursts)
+    fingerprint: bytes = b""
     folded: list[int | None] = field(default_factory=lambda: [None] * _COUNTED)
     """Sums of what `extras` has grown too large for."""
     sample: bytes | None = None
@@ -77,10 +83,17 @@ class Sums:
             return True
         return False
 
+    def called(self, caller: str, weight: int) -> None:
+        """By whom one execution was asked for."""
+        callers = self.callers
+        if caller not in callers and len(callers) >= _NAMES:
+            caller = OTHERS
+        callers[caller] = callers.get(caller, 0) + weight
+
     @property
     def crowded(self) -> bool:
-        """Whether there are more accounts or schemas than a log has in earnest."""
-        return len(self.users) > _NAMES or len(self.schemas) > _NAMES
+        """Whether there are more accounts, schemas or callers than a log has in earnest."""
+        return max(len(self.users), len(self.schemas), len(self.callers)) > _NAMES
 
     def merge(self, later: Sums, schema: bytes | None) -> None:
         """Adds what was read behind this, with `schema` chosen in between."""
@@ -94,6 +107,8 @@ class Sums:
         for name, count in later.schemas.items():
             chosen = schema if name is None else name
             self.schemas[chosen] = self.schemas.get(chosen, 0) + count
+        _add_counts(self.callers, later.callers)
+        self.bursts.add(later.bursts)
         _add_counts(self.extras, later.extras)
         for number, value in enumerate(later.folded):
             if value is not None:

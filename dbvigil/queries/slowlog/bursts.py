@@ -1,0 +1,80 @@
+"""One statement, many times in a row in one session: N+1, where a loop asks for each row what one statement could ask for all.
+
+What a log needs for it: sessions with their numbers, and times. A run ends with another statement of its session, or a longer pause; and
+where the parts meet in which a large log is read, so that one burst may be counted as two there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dbvigil.queries.slowlog.totals import Sums
+
+AT_LEAST = 10
+"""Executions in a row."""
+WITHIN = 5
+"""Seconds between two of them, at most."""
+_SESSIONS = 10_000
+
+
+@dataclass(slots=True)
+class Bursts:
+    """Of one kind of statement: how many bursts, of how many executions, the longest, and the statement before that one."""
+
+    number: int = 0
+    executions: int = 0
+    longest: int = 0
+    opener: bytes = b""
+
+    def add(self, other: Bursts) -> None:
+        self.number += other.number
+        self.executions += other.executions
+        self.longest, self.opener = max((self.longest, self.opener), (other.longest, other.opener))
+
+
+@dataclass(slots=True)
+class Run:
+    """Executions of one kind in one session, until `last` (seconds since 1970). `before`: the kind that was executed before."""
+
+    sums: Sums
+    last: int
+    before: Sums | None = None
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Runs:
+    """The runs of all sessions as a log is read, by session."""
+
+    open: dict[bytes, Run] = field(default_factory=dict)
+
+    def begin(self, session: bytes, sums: Sums, at: int) -> None:
+        """One execution that is not of the session's last run; those that are the caller adds to it."""
+        run = self.open.get(session)
+        before = None
+        if run is not None:
+            _finish(run)
+            before = run.sums if at - run.last <= WITHIN else None
+        elif len(self.open) >= _SESSIONS:
+            self._forget(at)
+        self.open[session] = Run(sums, at, before)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        for run in self.open.values():
+            _finish(run)
+        self.open.clear()
+
+    def _forget(self, now: int) -> None:
+        """Lets go of the sessions that have ended or rest; of all where there are too many that do not."""
+        gone = {session for session, run in self.open.items() if now - run.last > WITHIN}
+        for session in gone or set(self.open):
+            _finish(self.open.pop(session))
+
+
+def _finish(run: Run) -> None:
+    if run.count >= AT_LEAST:
+        opener = run.before.fingerprint if run.before is not None and run.before is not run.sums else b""
+        run.sums.bursts.add(Bursts(1, run.count, run.count, opener))
