@@ -10,8 +10,8 @@ class QueryKind(models.Model):
     query ID.
 
     `query` holds no values. `pair` is what a digest and a log's fingerprint of the same statement have in common. `advice` (JSON) is the
-    newest analysis: `{"recommendations", "gaps"}`, of `analyzed_at`; `proofs` what was proved about indexes for it. `seen_on` is the day on
-    which it was last seen, for pruning.
+    newest analysis: `{"recommendations", "gaps"}`, of `analyzed_at`; `proofs` what was proved about indexes for it. `facts` (JSON) is what
+    a log told of it, by day: `slow_queries.facts` reads it. `seen_on` is the day on which it was last seen, for pruning.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -28,6 +28,7 @@ class QueryKind(models.Model):
     advice = models.JSONField(null=True)
     analyzed_at = models.DateTimeField(null=True)
     proofs = models.JSONField(default=list)
+    facts = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = "kind of statement"

@@ -69,3 +69,12 @@ def _shown(value: str) -> str:
     printable = "".join(character if character.isprintable() else " " for character in value)
     text = _PRIVATE.sub("?", " ".join(printable.split()))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def commonest(callers: Mapping[str, int], most: int) -> dict[str, int]:
+    """The `most` commonest, the commonest first, and all others together under `OTHERS`."""
+    rest = dict(callers)
+    others = rest.pop(OTHERS, 0)
+    ordered = sorted(rest.items(), key=lambda item: (-item[1], item[0]))
+    others += sum(count for _name, count in ordered[most:])
+    return dict(ordered[:most]) | ({OTHERS: others} if others else {})

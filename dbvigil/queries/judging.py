@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,11 +16,14 @@ from dbvigil.queries.parse import parse
 from dbvigil.queries.plan import Plan, PlanNode
 from dbvigil.queries.rules import check
 from dbvigil.queries.rules.base import Finding, Rule, Subject
+from dbvigil.queries.rules.statistics_history import Burst
 from dbvigil.queries.schema import Schema
 from dbvigil.queries.severity import severity, share_of_load
 from dbvigil.query import QuerySource, Recommendation, SlowQuery
 from dbvigil.types import Flavor
 
+N_PLUS_ONE = "n_plus_one"
+"""What the advice on a burst is known by: no rule sees a log's sessions."""
 _LONGEST_TEXT = 20_000
 _SHORTEST_SECRET = 2
 _VALUES = (exp.Literal, exp.HexString, exp.BitString, exp.National, exp.ByteString)
@@ -31,7 +34,7 @@ class Kind:
     """One kind of statement and its figures, as one source tells them.
 
     `query` has `?` for values. `sample` is one statement with its values: rules see more in it, and it is handed on only by `judge` with
-    `keep_sample`. `digest` is the server's key. `callers`: executions by what their comments name.
+    `keep_sample`. `digest` is the server's key. `callers`: executions by what their comments name. `burst`: many in a row in one session.
     """
 
     query: str
@@ -43,6 +46,7 @@ class Kind:
     schema: str = ""
     sample: str | None = None
     callers: Mapping[str, int] = field(default_factory=dict)
+    burst: Burst | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,20 @@ def advice(kind: Kind, around: Surroundings, *, keep_values: bool = False) -> li
     found = check(subject)
     if kind.sample is not None and not keep_values:
         found = list(_without_values(found, subject.tree))
-    return [recommendation(rule, finding) for rule, finding in found]
+    return [*_of_burst(kind.burst), *(recommendation(rule, finding) for rule, finding in found)]
+
+
+def _of_burst(burst: Burst | None) -> Iterator[Recommendation]:
+    if burst is not None:
+        finding = burst.finding()
+        yield Recommendation(
+            N_PLUS_ONE,
+            "One look-up for each row of a list",
+            finding.detail,
+            "application",
+            evidence={"before": finding.before, "after": finding.after, "method": "statistics"},
+            confidence="estimated",
+        )
 
 
 def recommendation(rule: Rule, finding: Finding) -> Recommendation:

@@ -190,6 +190,8 @@ def _of_log(entry: Entry) -> Kind:
         query_id=query_id(entry.fingerprint),
         schema=entry.schema,
         sample=entry.sample,
+        callers=entry.callers,
+        burst=entry.burst,
     )
 
 

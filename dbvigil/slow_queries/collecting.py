@@ -20,7 +20,7 @@ from dbvigil.queries.histograms import grown, kept_by, read_histograms
 from dbvigil.queries.statements import administrative
 from dbvigil.query import QuerySource
 from dbvigil.server import Server
-from dbvigil.slow_queries.log_source import LogNews, LogPlace, Name, read_log
+from dbvigil.slow_queries.log_source import LogFacts, LogNews, LogPlace, Name, read_log
 from dbvigil.slow_queries.moment import running
 from dbvigil.slow_queries.packing import Cost, Window, figures, names, row
 from dbvigil.types import Flavor
@@ -56,7 +56,8 @@ class Collected:
     """What one visit has found. `windows`: what happened since the visit before, by source. `new`: kinds not described before.
 
     `progress` (JSON-ready) is where the next visit goes on. `trouble`: what could not be read and why, by source. `running`: sessions
-    with a long statement. `samples`: statements of a log with their values by pair key, for EXPLAIN and nothing else.
+    with a long statement. `samples`: statements of a log with their values by pair key, for EXPLAIN and nothing else. `facts`: who
+    sent what the log tells of.
     """
 
     taken_at: datetime
@@ -66,6 +67,7 @@ class Collected:
     trouble: Mapping[str, str] = field(default_factory=dict)
     running: Sequence[Mapping[str, Any]] = ()
     samples: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[Name, LogFacts] = field(default_factory=dict)
 
 
 class Collector:
@@ -104,6 +106,7 @@ class Collector:
         new: dict[Name, Description] = {}
         trouble: dict[str, str] = {}
         samples: dict[str, str] = {}
+        facts: Mapping[Name, LogFacts] = {}
         try:
             window, described = await self._digests(server, now)
             if window is not None:
@@ -116,7 +119,7 @@ class Collector:
             if log.trouble:
                 trouble["slow_log"] = log.trouble
             if log.window is not None:
-                windows["slow_log"] = log.window
+                windows["slow_log"], facts = log.window, log.facts
                 samples = {pair_key(text, server.info.flavor): text for text in log.samples.values()}
                 new |= {
                     name: _of_log(name, text, log.samples.get(name, text), server.info.flavor)
@@ -131,7 +134,7 @@ class Collector:
             "log": None if self._log is None else self._log.to_dict(),
         }
         long = await running(server) if sessions else ()
-        return Collected(now, windows, new, progress, trouble, long, samples)
+        return Collected(now, windows, new, progress, trouble, long, samples, facts)
 
     async def _read_log(self, server: Server, now: datetime) -> LogNews:
         """What is new in the log. The table has no index: one that has grown large is left alone for a while, for the server's sake."""

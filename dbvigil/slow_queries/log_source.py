@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dbvigil.queries.fingerprint import query_id
+from dbvigil.queries.rules.statistics_history import Burst
 from dbvigil.queries.slowlog import Event, Position, TablePosition, follow, read_table
 from dbvigil.queries.slowlog.digest import summary
 from dbvigil.queries.slowlog.follow import at_end
@@ -56,6 +57,14 @@ class LogPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class LogFacts:
+    """What only a log tells of a kind of statement: who sent it, and bursts of it."""
+
+    callers: Mapping[str, int]
+    burst: Burst | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogNews:
     """What is new in a log. `window` is None where nothing was read before, or there is no log; `trouble` says why it cannot be read."""
 
@@ -63,6 +72,7 @@ class LogNews:
     window: Window[Name] | None = None
     texts: Mapping[Name, str] = field(default_factory=dict)
     samples: Mapping[Name, str] = field(default_factory=dict)
+    facts: Mapping[Name, LogFacts] = field(default_factory=dict)
     trouble: str = ""
 
 
@@ -110,10 +120,13 @@ def _news(place: LogPlace, events: list[Event], seconds: float) -> LogNews:
     kinds: dict[Name, Cost] = {}
     texts: dict[Name, str] = {}
     samples: dict[Name, str] = {}
+    facts: dict[Name, LogFacts] = {}
     for entry in log.entries:
         name: Name = ("slow_log", entry.schema, query_id(entry.fingerprint))
         kinds[name] = Cost(entry.figures, times[entry.fingerprint])
         texts[name] = entry.fingerprint
         if entry.sample is not None:
             samples[name] = entry.sample
-    return LogNews(place, Window(seconds, log.events, log.total_time, kinds), texts, samples)
+        if entry.callers or entry.burst:
+            facts[name] = LogFacts(entry.callers, entry.burst)
+    return LogNews(place, Window(seconds, log.events, log.total_time, kinds), texts, samples, facts)

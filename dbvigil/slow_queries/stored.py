@@ -14,7 +14,7 @@ from dbvigil.queries.fingerprint import server_text
 from dbvigil.queries.judging import Kind, Surroundings, advice, judge, measured
 from dbvigil.queries.severity import severity
 from dbvigil.query import QuerySeverity, QuerySource, Recommendation, SlowQuery
-from dbvigil.slow_queries import built
+from dbvigil.slow_queries import built, facts
 from dbvigil.slow_queries.deployments import Comparison, comparison
 from dbvigil.slow_queries.packing import Window
 from dbvigil.slow_queries.past import changed, figures_between, plans_of, trend, windows_of
@@ -196,6 +196,7 @@ def _answer(
     kind, figures = one.kind, one.figures
     # The log has it as the client wrote it: its fingerprint is the one that other tools know.
     named = one.twin or kind
+    told = facts.since(named.facts or kind.facts, now - span)
     known = Kind(
         query=kind.query,
         source=cast("QuerySource", kind.source),
@@ -204,6 +205,8 @@ def _answer(
         query_id=named.query_id,
         digest=kind.key if kind.source == "digest" else "",
         schema=kind.schema,
+        callers=told.callers,
+        burst=told.burst,
     )
     stored = kind.advice or {}
     around = replace(around, gaps=tuple(stored.get("gaps", ())))

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from dbvigil.models import ProvedIndex, QueryKind, QueryProgress, QueryWindow, TargetState
 from dbvigil.query import QuerySource
+from dbvigil.slow_queries import facts
 from dbvigil.slow_queries.collecting import Collected, Description
 from dbvigil.slow_queries.log_source import Name
 from dbvigil.slow_queries.packing import Window, deflated, inflated, pack, unpack
@@ -65,8 +66,18 @@ def save(database: str, holder: str, token: int, found: Collected, ids: Ids) -> 
                 Window(window.seconds, window.count, window.total_time, kinds),
                 found.taken_at,
             )
+        if found.facts:
+            _keep_facts(found, {**ids, **learned})
     ids |= learned
     return True
+
+
+def _keep_facts(found: Collected, ids: Ids) -> None:
+    told = {ids[name]: one for name, one in found.facts.items() if name in ids}
+    kinds = list(QueryKind.objects.filter(id__in=list(told)).only("id", "facts"))
+    for kind in kinds:
+        kind.facts = facts.added(kind.facts, told[kind.pk], found.taken_at.date())
+    QueryKind.objects.bulk_update(kinds, ["facts"], batch_size=_AT_ONCE)
 
 
 def progress(database: str) -> tuple[Mapping[str, Any] | None, Ids]:

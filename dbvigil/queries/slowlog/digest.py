@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from dbvigil.queries.comments import OTHERS
+from dbvigil.queries.comments import commonest
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.rules.statistics_history import Burst
 from dbvigil.queries.slowlog import parts
@@ -161,7 +161,7 @@ def _entry(fingerprint: bytes, sums: Sums, seconds: float | None) -> Entry:
         schemas=schemas,
         users=_named(sums.users),
         sample=None if sums.sample is None else _text(sums.sample),
-        callers=_commonest(sums.callers),
+        callers=commonest(sums.callers, CALLERS),
         burst=_burst(sums),
     )
 
@@ -169,15 +169,6 @@ def _entry(fingerprint: bytes, sums: Sums, seconds: float | None) -> Entry:
 def _burst(sums: Sums) -> Burst | None:
     found = sums.bursts
     return Burst(found.number, found.executions, found.longest, _text(found.opener)) if found.number else None
-
-
-def _commonest(callers: Mapping[str, int]) -> dict[str, int]:
-    """The commonest, and all the rest together."""
-    rest = dict(callers)
-    others = rest.pop(OTHERS, 0)
-    ordered = sorted(rest.items(), key=lambda item: (-item[1], item[0]))
-    others += sum(count for _name, count in ordered[CALLERS:])
-    return dict(ordered[:CALLERS]) | ({OTHERS: others} if others else {})
 
 
 def _named(counts: Mapping[bytes, int]) -> dict[str, int]:
