@@ -43,6 +43,27 @@ class Run:
     before: Sums | None = None
     count: int = 1
 
+    def seen(self, sums: Sums, at: int) -> None:
+        """One more execution of the session."""
+        if at - self.last <= WITHIN:
+            if self.sums is sums:
+                self.count += 1
+                self.last = at
+                return
+            before = self.sums
+        else:
+            before = None
+        if self.count >= AT_LEAST:
+            self.finish()
+        self.sums, self.last, self.count, self.before = sums, at, 1, before
+
+    def finish(self) -> None:
+        """It has ended."""
+        if self.count >= AT_LEAST:
+            before = self.before
+            opener = before.fingerprint if before is not None and before is not self.sums else b""
+            self.sums.bursts.add(Bursts(1, self.count, self.count, opener))
+
 
 @dataclass(slots=True)
 class Runs:
@@ -50,31 +71,24 @@ class Runs:
 
     open: dict[bytes, Run] = field(default_factory=dict)
 
-    def begin(self, session: bytes, sums: Sums, at: int) -> None:
-        """One execution that is not of the session's last run; those that are the caller adds to it."""
+    def seen(self, session: bytes, sums: Sums, at: int) -> None:
+        """One execution."""
         run = self.open.get(session)
-        before = None
         if run is not None:
-            _finish(run)
-            before = run.sums if at - run.last <= WITHIN else None
-        elif len(self.open) >= _SESSIONS:
+            run.seen(sums, at)
+            return
+        if len(self.open) >= _SESSIONS:
             self._forget(at)
-        self.open[session] = Run(sums, at, before)
+        self.open[session] = Run(sums, at)
 
     def close(self) -> None:
         """Nothing more comes."""
         for run in self.open.values():
-            _finish(run)
+            run.finish()
         self.open.clear()
 
     def _forget(self, now: int) -> None:
         """Lets go of the sessions that have ended or rest; of all where there are too many that do not."""
         gone = {session for session, run in self.open.items() if now - run.last > WITHIN}
         for session in gone or set(self.open):
-            _finish(self.open.pop(session))
-
-
-def _finish(run: Run) -> None:
-    if run.count >= AT_LEAST:
-        opener = run.before.fingerprint if run.before is not None and run.before is not run.sums else b""
-        run.sums.bursts.add(Bursts(1, run.count, run.count, opener))
+            self.open.pop(session).finish()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dbvigil.queries.comments import caller
 from dbvigil.queries.fingerprint.percona import percona_bytes
 from dbvigil.queries.slowlog.attributes import attributes
-from dbvigil.queries.slowlog.bursts import WITHIN, Runs
+from dbvigil.queries.slowlog.bursts import Runs
 from dbvigil.queries.slowlog.events import Event
 from dbvigil.queries.slowlog.grammar import epoch, microseconds, name, text_of
 from dbvigil.queries.slowlog.splitting import Splitter
@@ -45,7 +45,7 @@ class Tally:
 
     def read(self, log: Splitter) -> None:
         """All entries of a log, or of a part of it."""
-        by_key, schema = self._by_key, self.schema
+        by_key, schema, seen = self._by_key, self.schema, self.runs.seen
         filtered = self.since is not None or self.until is not None
         events = 0
         stamp, at, stamped = b"", self._time, self._time
@@ -81,7 +81,7 @@ class Tally:
             )  # fmt: skip
             session = session or thread
             if session is not None and at is not None:
-                self._run(session, sums, at)
+                seen(session, sums, at)
             if b"/*" in statement:
                 self._called(sums, statement, extra.weight)
             if longest and self.keep_samples:
@@ -97,7 +97,7 @@ class Tally:
         self.events += 1
         sums = self._sums(event.statement, event.statement)
         if event.thread_id is not None and at is not None:
-            self._run(b"%d" % event.thread_id, sums, at)
+            self.runs.seen(b"%d" % event.thread_id, sums, at)
         self._called(sums, event.statement, event.attributes.weight)
         longest = sums.add(
             event.query_time_us, event.lock_time_us, event.rows_sent, event.rows_examined, event.user.encode(), event.schema.encode(),
@@ -129,14 +129,6 @@ class Tally:
         """Lets go of what only helps to read on."""
         self.runs.close()
         self._by_key.clear()
-
-    def _run(self, session: bytes, sums: Sums, at: int) -> None:
-        run = self.runs.open.get(session)
-        if run is not None and run.sums is sums and at - run.last <= WITHIN:
-            run.count += 1
-            run.last = at
-        else:
-            self.runs.begin(session, sums, at)
 
     def _called(self, sums: Sums, statement: bytes, weight: int) -> None:
         found = caller(statement)
