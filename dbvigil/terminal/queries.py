@@ -95,8 +95,17 @@ def _facts(one: SlowQuery) -> str:
         else f"{one.rows_examined_per_row_sent:,.0f} rows read for each one given",
         "" if one.trend is None else f"{one.trend:.2g} times as long as before",
         _deployment(one.since_deployment),
+        _callers(one.callers),
     ]
     return ", ".join(fact for fact in facts if fact)
+
+
+def _callers(callers: Mapping[str, int]) -> str:
+    """The commonest two of who sends it."""
+    if not callers:
+        return ""
+    more = f" and {len(callers) - 2} more" if len(callers) > 2 else ""
+    return "from " + ", ".join(clean(name) for name in list(callers)[:2]) + more
 
 
 def _deployment(since: Mapping[str, Any] | None) -> str:
