@@ -46,10 +46,13 @@ def proof_of(
         *doubts,
         *(f"statement {query} could not be tried: {why}" for query, why in sorted(missing.items())),
     ]
+    # What the index is not for, and is not used by, does what it did before, however the sample is made.
+    concerned = candidate.serves, _users(tried)
+    touched = [one for one in reading if any(one.query.query_id in names for names in concerned)]
     doubts += [
-        f"joins of {one[1]} lose rows in the sample" for one in sorted(copied.loose & _joined(reading))
+        f"joins of {one[1]} lose rows in the sample" for one in sorted(copied.loose & _joined(touched))
     ]
-    if share < 1 and any(not one.sampled and not one.untested for one in reading):
+    if share < 1 and any(not one.sampled and not one.untested for one in touched):
         doubts.append("only values of the real statements could be tried, which the sample may not have")
     if share < 1 and copied.rows.get(name, 0) < LEAST_ROWS:
         doubts.append(
@@ -81,6 +84,13 @@ def proof_of(
         build_seconds(tried.build, table.rows),
         ", ".join((algorithm, f"LOCK={lock}")) + f": {note}",
     )
+
+
+def _users(tried: Tried) -> set[str]:
+    """The statements for which the server used the index."""
+    return {
+        trial.query_id for trial in (*tried.served, *tried.others) if any(pair.used for pair in trial.pairs)
+    }
 
 
 def _joined(reading: Sequence[Statement]) -> set[tuple[str, str]]:
