@@ -76,7 +76,7 @@ def _sight(subject: Subject, table: Table, name: str, no: str) -> str:
 def free_name(table: Table, parts: tuple[str, ...]) -> str:
     """A name for an index of these columns that no index of the table has, nor, as Django asks, one of another table."""
     words = [
-        "".join(c if c.isalnum() else "_" for c in part.strip("`()")).strip("_")
+        "".join(c if c.isalnum() else "_" for c in part.replace("` DESC", "_desc").strip("`()")).strip("_")
         for part in (table.name, *parts)
     ]
     whole = "_".join(["ix", *words])
