@@ -144,7 +144,7 @@ class Project:
     def take(self, code: str) -> str:
         """Writes the migration where its text says, and runs it; the file's name."""
         (path,) = re.findall(r"^# (\S+/migrations/\S+\.py), instead of", code, re.MULTILINE)
-        file = self.folder / path
+        file = self.folder / str(path)
         assert not file.exists()
         file.write_text(code)
         self.manage("migrate", "--database=shop")

@@ -422,6 +422,14 @@ def test_a_lookup_in_a_loop_is_a_relation(sql: str, opener: str, expected: str) 
     assert Advisor("shop", SHOP).relation(sql, "store", opener=opener) == expected
 
 
+def test_a_burst_gets_its_relation_as_advice() -> None:
+    given = advised("", "n_plus_one", "application")
+    found = Advisor("shop", SHOP).as_django(
+        given, "SELECT * FROM shop_app_customer WHERE id = ?", "store", opener="SELECT * FROM orders"
+    )
+    assert found.django == 'Order.objects.select_related("customer")'
+
+
 # -- the faces
 
 
