@@ -464,6 +464,29 @@ def test_a_fault_is_said_and_loses_no_advice(settings: Any, caplog: pytest.LogCa
     assert "no Django code for the advice on" in caplog.text
 
 
+def test_the_workloads_document_has_code_except_for_what_does_harm(settings: Any) -> None:
+    ddl, drop = add_index(ORDERS, ("`placed`",)), drop_index(ORDERS, "ix_orders_total")
+    one = {"ddl": ddl, "rollback": drop_index(ORDERS, "ix_orders_placed"), "proof": None}
+    body = {
+        "candidates": [one, {**one, "proof": {"outcome": "harmful"}}],
+        "needless": [{"first": "", "then": drop, "rollback": ""}],
+        "gaps": ["before"],
+    }
+    found = Advisor("shop", SHOP).workload(body, KNOWN)
+    assert "migrations.AddIndex(" in found["candidates"][0]["django"]
+    assert found["candidates"][1]["django"] == ""
+    assert "migrations.RemoveIndex(" in found["needless"][0]["django"]
+    assert found["gaps"] == ["before"]
+    settings.DATABASE_ROUTERS = ["tests.support.shop_app.routers.Broken"]
+    found = Advisor("shop", SHOP).workload(body, KNOWN)
+    assert [one["ddl"] for one in found["candidates"]] == [ddl, ddl]
+    assert found["candidates"][0]["django"] == ""
+    assert found["gaps"] == [
+        "before",
+        "no Django code for the advice: ZeroDivisionError; the log has the details",
+    ]
+
+
 def test_facts_are_names_alone() -> None:
     kept = facts(KNOWN)
     again = schema_of(kept)
