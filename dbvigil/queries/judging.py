@@ -98,7 +98,12 @@ def _of_burst(burst: Burst | None) -> Iterator[Recommendation]:
             "One look-up for each row of a list",
             finding.detail,
             "application",
-            evidence={"before": finding.before, "after": finding.after, "method": "statistics"},
+            evidence={
+                "before": finding.before,
+                "after": finding.after,
+                "method": "statistics",
+                "opener": burst.opener,
+            },
             confidence="estimated",
         )
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
+from dbvigil.django_advice import facts
 from dbvigil.errors import ServerError
 from dbvigil.models import QueryKind, QueryPlan, QueryWindow
 from dbvigil.queries.explain.shape import changes
@@ -59,12 +61,13 @@ Sampling = Callable[[Due], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What came of looking. Nothing of it holds a value of the application's rows."""
+    """What came of looking. Nothing of it holds a value of the application's rows. `tables`: names alone, as `facts` tells them."""
 
     id: int
     recommendations: Sequence[Recommendation]
     gaps: Sequence[str]
     plan: Plan | None
+    tables: Sequence[Mapping[str, Any]] = ()
 
 
 def due(database: str, now: datetime) -> list[Due]:
@@ -114,7 +117,7 @@ async def analyse(
             )
         subject = replace(one.kind, sample=text)
         plan = None if around.plan is None else redacted_plan(around.plan)
-        found.append(Analysis(one.id, advice(subject, around), around.gaps, plan))
+        found.append(Analysis(one.id, advice(subject, around), around.gaps, plan, facts(around.schema)))
     return found
 
 
@@ -133,6 +136,7 @@ def keep(found: Sequence[Analysis], now: datetime) -> None:
             body = {
                 "recommendations": [advised.to_dict() for advised in one.recommendations],
                 "gaps": list(one.gaps),
+                "tables": list(one.tables),
             }
             kept = QueryKind.objects.filter(id=one.id).update(advice=body, analyzed_at=now)
             if kept and one.plan is not None:

@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dbvigil import conf
+from dbvigil.django_advice import Advisor
 from dbvigil.errors import ConfigurationError, ServerError, UnknownDatabase
 from dbvigil.queries.digests import read_digests, read_texts
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.fingerprint import fingerprint, query_id, server_text
 from dbvigil.queries.judging import Kind, Surroundings, judge, without_values
+from dbvigil.queries.schema import Schema
 from dbvigil.queries.severity import severity
 from dbvigil.queries.slowlog import Entry, digest_log
 from dbvigil.queries.statements import administrative
@@ -94,7 +96,7 @@ class SlowQueryAnalyzer:
             except ServerError as error:
                 around = Surroundings(self.database, gaps=(f"the server could not be asked: {error}",))
         found = judge(kind, around, keep_sample=not configuration.query_redaction)
-        return _unmeasured(found)
+        return _unmeasured(Advisor(self.database).on(found, around.schema))
 
     def analyze_server(self, limit: int = 50, minutes: float | None = None) -> list[SlowQuery]:
         """The kinds of statement that took most time, by performance_schema's digests, the worst first.
@@ -113,10 +115,11 @@ class SlowQueryAnalyzer:
         if minutes is not None and covers(self.database, now - timedelta(minutes=minutes)):
             return collected(self.database, timedelta(minutes=minutes), now, limit=limit)
 
-        async def ask(server: Server) -> list[SlowQuery]:
+        async def ask(server: Server) -> list[tuple[SlowQuery, Schema]]:
             return await _digests(server, self.database, limit, minutes, now)
 
-        return on_server(target, ask)
+        advisor = Advisor(self.database)
+        return [advisor.on(one, known) for one, known in on_server(target, ask)]
 
     def analyze_log(self, path: str | os.PathLike[str]) -> list[SlowQuery]:
         """Every kind of statement in a slow log, the one that took most time first. Needs no server; raises OSError."""
@@ -133,12 +136,13 @@ class SlowQueryAnalyzer:
             one for one in log.entries if only is None or severity(one.figures, log.total_time) == only
         ]
         entries = entries if limit is None else entries[:limit]
+        advisor = Advisor(self.database)
         return LogAnalysis(
             events=log.events,
             total_time=log.total_time,
             skipped_bytes=log.skipped_bytes,
             kinds=len(log.entries),
-            results=[judge(_of_log(entry), around, keep_sample=keep) for entry in entries],
+            results=[advisor.on(judge(_of_log(entry), around, keep_sample=keep)) for entry in entries],
         )
 
     @staticmethod
@@ -155,7 +159,8 @@ class SlowQueryAnalyzer:
 
 async def _digests(
     server: Server, database: str, limit: int, minutes: float | None, now: datetime
-) -> list[SlowQuery]:
+) -> list[tuple[SlowQuery, Schema]]:
+    """Each with the tables that were read for it."""
     reading = await read_digests(server, now)
     since = None if minutes is None else reading.clock - timedelta(minutes=minutes)
     chosen = {
@@ -171,12 +176,12 @@ async def _digests(
         if texts.get(key) and not administrative(key[0], texts[key])
     ][:limit]
     total = reading.total_time if since is None else sum(one.total_time for one in chosen.values())
-    found: list[SlowQuery] = []
+    found: list[tuple[SlowQuery, Schema]] = []
     for (schema, digest), figures in worst:
         text = server_text(texts[schema, digest])
         kind = Kind(query=text, source="digest", figures=figures, digest=digest, schema=schema)
         around = await surroundings(server, Surroundings(database, total_time=total), text, schema, None)
-        found.append(judge(kind, around))
+        found.append((judge(kind, around), around.schema))
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from dbvigil.django_advice import Advisor, schema_of
 from dbvigil.errors import ConfigurationError
 from dbvigil.models import ProvedIndex, QueryKind, QueryPlan, QueryProgress, QueryWindow, TargetState
 from dbvigil.queries.figures import Figures
@@ -106,14 +107,25 @@ def collected(
     earlier = figures_between(database, sources, now - 2 * span, now - span)
     deployment = comparison(database, sources, now)
     plans = plans_of([one.kind.id for one in worst])
-    indexes = built.of_database(database)
+    indexes, advisor = built.of_database(database), Advisor(database)
     found = [
         _answer(
-            one, replace(around, total_time=one.total_time), now, span, earlier, plans, deployment, indexes
+            one,
+            replace(around, total_time=one.total_time),
+            now,
+            span,
+            earlier,
+            plans,
+            deployment,
+            indexes,
+            advisor,
         )
         for one in worst
     ]
-    return [*(one for one in _running(database, around, now) if only in (None, one.severity)), *found][:limit]
+    return [
+        *(one for one in _running(database, around, now, advisor) if only in (None, one.severity)),
+        *found,
+    ][:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +155,7 @@ class _Logged:
         return self._by_pair.get((digest.schema, digest.pair)) or self._by_pair.get(("", digest.pair))
 
 
-def _running(database: str, around: Surroundings, now: datetime) -> list[SlowQuery]:
+def _running(database: str, around: Surroundings, now: datetime, advisor: Advisor) -> list[SlowQuery]:
     """The long statements that ran at the last visit, if that was just now."""
     progress = QueryProgress.objects.filter(database=database, read_at__gte=now - RUNNING_FOR).first()
     if progress is None:
@@ -157,7 +169,7 @@ def _running(database: str, around: Surroundings, now: datetime) -> list[SlowQue
             figures=figures,
             schema=row["schema"] or "",
         )
-        judged = judge(kind, around)
+        judged = advisor.on(judge(kind, around))
         found.append(
             replace(judged, p95_time=None, share_of_load=None, severity=_while_running(row["seconds"]))
         )
@@ -192,6 +204,7 @@ def _answer(
     plans: Mapping[int, list[QueryPlan]],
     deployment: Comparison | None,
     indexes: Mapping[str, ProvedIndex],
+    advisor: Advisor,
 ) -> SlowQuery:
     kind, figures = one.kind, one.figures
     # The log has it as the client wrote it: its fingerprint is the one that other tools know.
@@ -224,7 +237,7 @@ def _answer(
     answer = measured(known, around, [*proved, *history, *kept, *fresh])
     had = plans.get(kind.id, [])
     return replace(
-        answer,
+        advisor.on(answer, schema_of(stored.get("tables", ()))),
         is_new=kind.first_seen >= now - NEW_FOR,
         trend=trend(before, figures),
         since_deployment=None if deployment is None else deployment.of(kind, had),

@@ -36,6 +36,7 @@ _WORDS: Mapping[str, str] = {
     "index": "bold cyan",
     "ddl": "green",
     "undo": "dim",
+    "code": "cyan",
     "fact": "",
     "query": "dim",
     "trouble": "yellow",
@@ -100,6 +101,7 @@ def _candidate(place: int, one: Mapping[str, Any]) -> Iterator[Line]:
             return
     yield "ddl", 3, clean(one["ddl"]) + ";"
     yield "undo", 3, f"undo: {clean(one['rollback'])};"
+    yield from _django(one)
     yield "fact", 3, f"{one['algorithm']}, LOCK={one['lock']}: {clean(one['note'])}"
     for other in one["replaces"]:
         then = f"; once it is there: {clean(other['first'])};" if other["first"] else ""
@@ -149,6 +151,16 @@ def _needless(one: Mapping[str, Any]) -> Iterator[Line]:
         if sql:
             yield kind, 3, f"{word}{clean(sql)};"
     yield "undo", 3, f"undo: {clean(one['rollback'])};"
+    yield from _django(one)
+
+
+def _django(one: Mapping[str, Any]) -> Iterator[Line]:
+    """The same as models and migrations, where there is such a way."""
+    code = one.get("django", "")
+    if code:
+        yield "fact", 3, "as Django code:"
+        for line in code.splitlines():
+            yield "code", 5, clean(line)
 
 
 def _percent(share: float | None) -> str:

@@ -80,6 +80,8 @@ def _advice(advice: Recommendation, glyphs: Glyphs) -> Text:
         text.append(f" ({advice.confidence})", "cyan")
     if advice.sql:
         text.append(f"\n  {clean(advice.sql)}", "green")
+    for line in advice.django.splitlines():
+        text.append(f"\n  {clean(line)}", "cyan")
     return text
 
 

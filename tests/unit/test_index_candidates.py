@@ -228,10 +228,13 @@ def only(sql: str, server: tuple[Flavor, tuple[int, int, int]], one: Table) -> C
 def test_the_ddl_says_how_it_is_built_and_undone() -> None:
     sql = "SELECT note FROM orders WHERE total = ?"
     mysql, mariadb = only(sql, MYSQL, ORDERS), only(sql, MARIADB, ORDERS)
-    start = "ALTER TABLE `shop`.`orders` ADD INDEX `ix_total` (`total`), "
+    start = "ALTER TABLE `shop`.`orders` ADD INDEX `ix_orders_total` (`total`), "
     assert mysql.ddl == start + "ALGORITHM=INPLACE, LOCK=NONE"
     assert mariadb.ddl == start + "ALGORITHM=NOCOPY, LOCK=NONE"
-    assert mysql.rollback == "ALTER TABLE `shop`.`orders` DROP INDEX `ix_total`, ALGORITHM=INPLACE, LOCK=NONE"
+    assert (
+        mysql.rollback
+        == "ALTER TABLE `shop`.`orders` DROP INDEX `ix_orders_total`, ALGORITHM=INPLACE, LOCK=NONE"
+    )
     for found, server in ((mysql, MYSQL), (mariadb, MARIADB)):
         algorithm, lock, note = online_ddl(ORDERS, found, *server)
         assert found.ddl.endswith(f"ALGORITHM={algorithm}, LOCK={lock}")
@@ -246,10 +249,10 @@ def test_other_engines_copy() -> None:
 
 def test_names_are_quoted_and_free() -> None:
     odd = Table(
-        "a`b", "shop", (Column("x`y", "int"), Column("z", "text")), (Index("ix_x__y", (IndexPart("z", 5),)),), rows=10_000
+        "a`b", "shop", (Column("x`y", "int"), Column("z", "text")), (Index("ix_a_b_x__y", (IndexPart("z", 5),)),), rows=10_000
     )  # fmt: skip
     found = only("SELECT z FROM `a``b` WHERE `x``y` = ?", MYSQL, odd)
-    assert found.ddl.startswith("ALTER TABLE `shop`.`a``b` ADD INDEX `ix_x__y_2` (`x``y`), ")
+    assert found.ddl.startswith("ALTER TABLE `shop`.`a``b` ADD INDEX `ix_a_b_x__y_2` (`x``y`), ")
 
 
 def test_building_takes_as_long_as_there_are_rows() -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from dbvigil.django_advice import facts
 from dbvigil.models import TargetState
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.plan import Plan, PlanNode
+from dbvigil.queries.rules.ddl import add_index
+from dbvigil.queries.schema import Schema
 from dbvigil.query import Recommendation
 from dbvigil.slow_queries import analysis, deployments, storing
 from dbvigil.slow_queries.collecting import Collected, Description
 from dbvigil.slow_queries.log_source import Name
 from dbvigil.slow_queries.packing import Cost, Window
+from tests.support.shop_schema import table
 from tests.unit.test_pages import check_headers, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +91,32 @@ def test_advice_plan_and_deployment_are_there(users: dict[str, User], kept: stor
     assert "filesort\n  table · orders · reads the whole table · about 20,000 rows · where total = ?" in text
     assert "Not known: no such table" in text
     assert "new since v1.2" in text
+
+
+def test_an_index_on_a_models_table_is_there_as_django_code(
+    users: dict[str, User], kept: storing.Ids, settings: Any
+) -> None:
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.support.shop_app"]
+    settings.SHOP_VISIT_MODEL = "shop_app.Tag"
+    orders = table("orders", "order_no varchar(12)!; buyer bigint!; placed datetime!; total int!; note text!")
+    ddl = add_index(orders, ("`placed`",))
+    advice = Recommendation(
+        "full_table_scan", "A big table is read whole", "all of orders", "create_index", ddl
+    )
+    now = datetime.now(UTC)
+    found = analysis.Analysis(kept[NAME], [advice], [], None, facts(Schema.of((orders,), "shop")))
+    analysis.keep([found], now)
+    text = unescape(text_of(signed_in(users["reader"])))
+    assert f'<figcaption>SQL</figcaption><pre tabindex="0"><code>{ddl}</code></pre>' in text
+    assert "<figcaption>Django</figcaption><pre" in text
+    assert 'models.Index(fields=["placed"], name="ix_orders_placed")' in text
+    assert "class Migration(migrations.Migration):" in text
+    # Where the table has not all of the model's columns it is another one.
+    less = table("orders", "order_no varchar(12)!; placed datetime!")
+    analysis.keep([replace(found, tables=facts(Schema.of((less,), "shop")))], now)
+    text = text_of(signed_in(users["reader"]))
+    assert "ADD INDEX `ix_orders_placed`" in text
+    assert "class Migration" not in text
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ def test_the_index_that_is_advised() -> None:
     assert "(`status`, `customer_id`)" in merged.sql
     low = finding("low_selectivity_index", MADE["low_selectivity_index"][0][0])
     assert low.sql == (
-        "ALTER TABLE `shop`.`orders` ADD INDEX `ix_status_total` (`status`, `total`), ALGORITHM=INPLACE, LOCK=NONE"
+        "ALTER TABLE `shop`.`orders` ADD INDEX `ix_orders_status_total` (`status`, `total`), ALGORITHM=INPLACE, LOCK=NONE"
     )
     wide = of(
         "SELECT customer_id FROM orders WHERE total = 5 AND placed > '2026-01-01' ORDER BY status",

@@ -348,7 +348,7 @@ def test_there_are_many_rules_and_each_has_a_name_of_its_own() -> None:
         ("function_on_indexed_column", "SELECT id FROM customer WHERE UPPER(code) = 'A1'", "mysql", "((UPPER(`code`)))"),
         ("function_on_indexed_column", "SELECT id FROM customer WHERE UPPER(code) = 'A1'", "mariadb", ""),
         ("leading_column_unused", "SELECT id FROM composite WHERE b = 7", "mysql",
-         "ALTER TABLE `shop`.`composite` ADD INDEX `ix_b` (`b`), ALGORITHM=INPLACE, LOCK=NONE"),
+         "ALTER TABLE `shop`.`composite` ADD INDEX `ix_composite_b` (`b`), ALGORITHM=INPLACE, LOCK=NONE"),
         ("mixed_sort_directions", "SELECT id FROM composite ORDER BY a DESC, b LIMIT 9", "mariadb", "(`a` DESC, `b`)"),
         ("duplicate_index", "SELECT id FROM doubled", "mariadb", "ALTER TABLE `shop`.`doubled` DROP INDEX `a1`"),
         ("needless_distinct", "SELECT DISTINCT id, name FROM customer", "mysql", "SELECT id, name FROM customer"),

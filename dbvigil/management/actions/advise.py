@@ -11,10 +11,11 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dbvigil import conf
+from dbvigil.django_advice import Advisor
 from dbvigil.errors import ConfigurationError, UnknownDatabase
 from dbvigil.management.actions.base import Action, Options, Output
 from dbvigil.monitoring import DatabaseMonitor
-from dbvigil.queries.advise import advise
+from dbvigil.queries.advise import Advice, advise
 from dbvigil.queries.indexes import LIMIT
 from dbvigil.queries.proof import Budget, verify
 from dbvigil.queries.workload import Proof
@@ -80,14 +81,14 @@ def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
 
     proofs: list[Proof] = []
 
-    async def ask(server: Server) -> dict[str, Any]:
+    async def ask(server: Server) -> tuple[Advice, dict[str, Any]]:
         async with AsyncExitStack() as stack:
             others = [Server(one) for one in replicas]
             for other in others:
                 stack.push_async_callback(other.close)
             advice = await advise(server, limit=options["limit"], minutes=options["minutes"], replicas=others)
             if budget is None:
-                return advice.to_dict()
+                return advice, advice.to_dict()
             tell = stack.enter_context(_progress(output))
             proofs.extend(
                 await verify(
@@ -101,9 +102,10 @@ def _run(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
                     progress=tell,
                 )
             )
-            return advice.to_dict(proofs)
+            return advice, advice.to_dict(proofs)
 
-    body = on_server(target, ask)
+    advice, body = on_server(target, ask)
+    body = Advisor(target.alias).workload(body, advice.schema)
     if proofs:
         proved.keep(target.alias, proofs, datetime.now(UTC))
     if output.as_json:

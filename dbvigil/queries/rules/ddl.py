@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from dbvigil.queries.rules.asks import Ask, ask_of
@@ -10,7 +11,8 @@ from dbvigil.queries.rules.names import Block, usable
 from dbvigil.queries.schema import Index, Table
 
 MOST_COLUMNS = 4
-_LONGEST_NAME = 64
+LONGEST_NAME = 30
+"""Of an index: what Django takes, and every server. So that DDL, proof and migration speak of one index."""
 _NARROW = 0.3
 """The share of the rows that a range may be guessed to keep, for one statement alone to be told to index it."""
 
@@ -72,13 +74,22 @@ def _sight(subject: Subject, table: Table, name: str, no: str) -> str:
 
 
 def free_name(table: Table, parts: tuple[str, ...]) -> str:
-    """A name for an index of these columns that no index of the table has."""
-    words = ["".join(c if c.isalnum() else "_" for c in part.strip("`()")).strip("_") for part in parts]
-    base = "_".join(["ix", *words])[: _LONGEST_NAME - 3]
+    """A name for an index of these columns that no index of the table has, nor, as Django asks, one of another table."""
+    words = [
+        "".join(c if c.isalnum() else "_" for c in part.replace("` DESC", "_desc").strip("`()")).strip("_")
+        for part in (table.name, *parts)
+    ]
+    whole = "_".join(["ix", *words])
+    base = whole if len(whole) <= LONGEST_NAME - 2 else f"{whole[: LONGEST_NAME - 9]}_{_mark(whole)}"
     taken, name, number = {index.name.lower() for index in table.indexes}, base, 2
     while name.lower() in taken:
-        name, number = f"{base}_{number}", number + 1
+        name, number = f"{base[: LONGEST_NAME - 1 - len(str(number))]}_{number}", number + 1
     return name
+
+
+def _mark(whole: str) -> str:
+    """Tells names apart that begin alike."""
+    return hashlib.sha256(whole.encode()).hexdigest()[:6]
 
 
 @dataclass(frozen=True, slots=True)
