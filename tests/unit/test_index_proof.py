@@ -17,7 +17,7 @@ from dbvigil.queries.proof.measure import REFERENCE, Run, Weights, weights_of
 from dbvigil.queries.proof.sampling import plan_sample
 from dbvigil.queries.proof.statements import readers
 from dbvigil.queries.proof.structure import structure
-from dbvigil.queries.proof.trials import build_seconds
+from dbvigil.queries.proof.trials import build_seconds, forced
 from dbvigil.queries.proof.verdict import Facts, Pair, Trial, judge
 from dbvigil.queries.schema import Column, ForeignKey, Index, IndexPart, Schema, Table
 from dbvigil.queries.workload import WorkloadQuery
@@ -50,6 +50,11 @@ ENDLESS = trial((SCAN_SMALL, SCAN_SMALL), (run(9, 9, 1e4, complete=False), run(9
 SAME = trial((SCAN_SMALL, SCAN_SMALL), (SCAN, SCAN), name="q2", used=False)
 
 
+def passed_over(forced: Run) -> Trial:
+    small, big = SAME.pairs
+    return replace(SAME, pairs=(small, replace(big, forced=forced)))
+
+
 @pytest.mark.parametrize(
     ("served", "others", "facts", "outcome", "words"),
     [
@@ -75,6 +80,12 @@ SAME = trial((SCAN_SMALL, SCAN_SMALL), (SCAN, SCAN), name="q2", used=False)
         ([trial((SCAN_SMALL, run(1_000, 3_000, 0.4)), (SCAN, run(20_000, 9_000, 4.0)))], [], FACTS, "no_gain", ""),
         # One that the server leaves alone is not judged by the clock.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 16.0)), name="q2", used=False)], FACTS, "verified", ""),
+        # Passed over in the sample, where it would do harm: on the real table the server may choose otherwise.
+        ([GOOD], [passed_over(MISLED)], FACTS, "estimated", "if it chose it on the real table, that would be"),
+        ([GOOD, replace(passed_over(MISLED), query_id="q1")], [], FACTS, "estimated", "rightly passes it over for hot values"),
+        ([GOOD], [passed_over(run(40_000, 410, 8.1))], FACTS, "verified", ""),
+        # With all rows there is nothing that the sample does not show.
+        ([GOOD], [passed_over(MISLED)], replace(FACTS, full_rows=0), "verified", ""),
     ],
 )  # fmt: skip
 def test_verdicts(served: list[Trial], others: list[Trial], facts: Facts, outcome: str, words: str) -> None:
@@ -106,6 +117,15 @@ def test_weights_are_those_of_two_measurements_or_of_the_reference() -> None:
     assert found.page == pytest.approx(0.5, rel=0.01)
     for odd in (run(20_000, 60_000, 4.0), run(20_000, 10, 34.0), run(20_000, 60_000, 3_400.0)):
         assert weights_of(scan, odd, REFERENCE["mysql"]) == REFERENCE["mysql"]
+
+
+def test_an_index_is_forced_wherever_its_table_is_read() -> None:
+    orders = Table("orders", "shop")
+    text = "SELECT 1 FROM `big`.`orders` AS o WHERE EXISTS(SELECT 1 FROM big.`Orders` WHERE id > o.id)"
+    assert forced(text, orders, "x").count("FORCE INDEX (x)") == 2
+    assert forced(text, Table("other", "shop"), "x").count("FORCE INDEX (x)") == 0
+    assert forced("SELECT 1 FROM other", orders, "x") == "SELECT 1 FROM other"
+    assert forced("no statement (", orders, "x") == ""
 
 
 def test_a_real_table_takes_longer_than_by_its_rows() -> None:

@@ -1,4 +1,7 @@
-"""A film rental in the manner of the sakila sample database, larger: 200,000 rentals and payments, 20,000 copies of 4,000 films."""
+"""A film rental in the manner of the sakila sample database, larger: 200,000 rentals and payments, 20,000 copies of 4,000 films.
+
+Foreign keys are not declared, and their columns have the index that they would have.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from dbvigil.sandbox import PrivateServer
 _SET_UP = (
     """CREATE TABLE film (film_id INT PRIMARY KEY, title VARCHAR(80) NOT NULL, release_year INT NOT NULL, rating VARCHAR(6) NOT NULL,
         length INT NOT NULL, rental_rate DECIMAL(4,2) NOT NULL, description VARCHAR(200) NOT NULL)""",
-    "CREATE TABLE film_actor (actor_id INT NOT NULL, film_id INT NOT NULL, PRIMARY KEY (actor_id, film_id))",
-    "CREATE TABLE inventory (inventory_id INT PRIMARY KEY, film_id INT NOT NULL, store_id INT NOT NULL)",
-    """CREATE TABLE customer (customer_id INT PRIMARY KEY, store_id INT NOT NULL, last_name VARCHAR(40) NOT NULL, email VARCHAR(60) NOT NULL,
-        active TINYINT NOT NULL, city VARCHAR(30) NOT NULL)""",
+    "CREATE TABLE film_actor (actor_id INT NOT NULL, film_id INT NOT NULL, PRIMARY KEY (actor_id, film_id), KEY (film_id))",
+    "CREATE TABLE inventory (inventory_id INT PRIMARY KEY, film_id INT NOT NULL, store_id INT NOT NULL, KEY (film_id))",
+    """CREATE TABLE customer (customer_id INT PRIMARY KEY, store_id INT NOT NULL, last_name VARCHAR(40) NOT NULL,
+        email VARCHAR(60) NOT NULL, active TINYINT NOT NULL, city VARCHAR(30) NOT NULL)""",
     """CREATE TABLE rental (rental_id INT PRIMARY KEY, rental_date DATETIME NOT NULL, inventory_id INT NOT NULL, customer_id INT NOT NULL,
-        return_date DATETIME NULL, staff_id INT NOT NULL)""",
+        return_date DATETIME NULL, staff_id INT NOT NULL, KEY (inventory_id), KEY (customer_id), KEY (staff_id))""",
     """CREATE TABLE payment (payment_id INT PRIMARY KEY, customer_id INT NOT NULL, rental_id INT NULL, staff_id INT NOT NULL,
-        amount DECIMAL(5,2) NOT NULL, payment_date DATETIME NOT NULL)""",
+        amount DECIMAL(5,2) NOT NULL, payment_date DATETIME NOT NULL, KEY (customer_id), KEY (rental_id), KEY (staff_id))""",
     f"""INSERT INTO film SELECT n + 1, CONCAT(CHAR(65 + n % 26 USING utf8mb4), 'cademy ', n), 1980 + FLOOR(SQRT(RAND(1)) * 45),
             ELT(1 + FLOOR(RAND(2) * 5), 'G', 'PG', 'PG-13', 'R', 'NC-17'), 60 + FLOOR(RAND(3) * 120), 0.99 + FLOOR(RAND(4) * 3) * 2,
             REPEAT('a tale of ', 12) FROM ({NUMBERS}) x WHERE n < 4000""",
@@ -58,7 +61,8 @@ _NATURAL = (
     Natural(0, "film", ("title",)), Natural(1, "film", ("rating",)), Natural(1, "film", ("rating", "title")),
     Natural(3, "film_actor", ("film_id",)), Natural(4, "inventory", ("film_id", "store_id")), Natural(4, "inventory", ("store_id",)),
     Natural(5, "rental", ("customer_id",)), Natural(6, "customer", ("last_name",)), Natural(7, "customer", ("email",)),
-    Natural(8, "customer", ("active",)), Natural(8, "customer", ("store_id", "active")), Natural(9, "rental", ("customer_id", "rental_date")),
+    Natural(8, "customer", ("active",)), Natural(8, "customer", ("store_id", "active")),
+    Natural(9, "rental", ("customer_id", "rental_date")),
     Natural(9, "rental", ("rental_date",)), Natural(10, "rental", ("return_date",)), Natural(10, "rental", ("rental_date",)),
     Natural(11, "rental", ("inventory_id",)), Natural(12, "payment", ("customer_id",)), Natural(13, "payment", ("payment_date",)),
     Natural(14, "payment", ("rental_id",)), Natural(15, "customer", ("city",)), Natural(16, "payment", ("payment_date",)),

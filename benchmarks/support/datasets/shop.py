@@ -9,7 +9,8 @@ _SET_UP = (
     "CREATE TABLE customers (id INT PRIMARY KEY, region VARCHAR(20) NOT NULL, tier INT NOT NULL, name VARCHAR(60) NOT NULL)",
     """CREATE TABLE orders (id INT PRIMARY KEY, customer_id INT NOT NULL, status VARCHAR(12) NOT NULL, code INT NOT NULL,
         amount INT NOT NULL, day DATE NOT NULL, flag TINYINT NOT NULL, note CHAR(120) NOT NULL, KEY customer (customer_id))""",
-    "CREATE TABLE items (id INT PRIMARY KEY, order_id INT NOT NULL, product_id INT NOT NULL, amount INT NOT NULL, price INT NOT NULL)",
+    """CREATE TABLE items (id INT PRIMARY KEY, order_id INT NOT NULL, product_id INT NOT NULL, amount INT NOT NULL, price INT NOT NULL,
+        KEY (order_id))""",
     f"""INSERT INTO customers
         SELECT n + 1, CONCAT('r', FLOOR(POW(RAND(1), 3) * 20)), FLOOR(POW(RAND(2), 2) * 6), CONCAT('customer ', n)
           FROM ({NUMBERS}) x WHERE n < 30000""",

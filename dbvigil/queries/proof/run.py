@@ -103,7 +103,7 @@ async def _verify(
         await meter.prepare()
         weights = await calibrated(place.server, meter, place.own)
         filled = [await _filled(place, one, schema, plan) for one in statements]
-        bench = Bench(place, meter, deadline)
+        bench = Bench(place, meter, deadline, weights)
         return await _tried(bench, candidates, schema, plan, copied, filled, weights, own, tell)
 
 

@@ -25,12 +25,16 @@ _STEEPEST = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One size of the sample: `rows` of the table, and a statement's cost without and with the index; whether the server used it."""
+    """One size of the sample: `rows` of the table, and a statement's cost without and with the index; whether the server used it.
+
+    `forced`: its cost where the server was made to use an index that it passed over, None where that was not tried or cannot be.
+    """
 
     rows: int
     before: Run
     after: Run
     used: bool
+    forced: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict(
             "no_gain", f"all together are {speed_up:.3g} times as fast: less than {WORTH:g}", **figures
         )
-    doubts = [*facts.doubts, *_doubts(served, everything, slowdown, facts)]
+    doubts = [*facts.doubts, *_doubts(served, everything, slowdown, facts), *_traps(everything, facts)]
     if doubts:
         return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
     return Verdict(
@@ -115,6 +119,29 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
     if before < WORTH_IN_TIME * after:
         found.append("by the clock the sample is too small to tell a difference")
     return found
+
+
+def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
+    """What the server passed over in the sample, rightly, and may choose on the real table: its estimates of large ranges and of groups
+    move with the size, and servers are known to choose so.
+    """
+    found = []
+    for trial in everything:
+        pair = trial.pairs[-1]
+        if pair.forced is None or facts.full_rows <= pair.rows:
+            continue
+        worked = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
+        before = cost(pair, facts.weights, after=False)
+        factor = max(worked / before, pair.forced.least / max(0.001, pair.before.least))
+        if worked - before > NEGLIGIBLE_MS and worked >= HARMFUL * before:
+            found.append((factor, trial))
+    if not found:
+        return []
+    factor, trial = max(found, key=lambda one: one[0])
+    return [
+        f"the server rightly passes it over for {trial.case} values of statement {trial.query_id} in the sample;"
+        f" if it chose it on the real table, that would be {factor:.1f} times slower"
+    ]
 
 
 def cost(pair: Pair, weights: Weights, *, after: bool) -> float:
