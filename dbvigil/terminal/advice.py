@@ -124,7 +124,7 @@ def _proof(proof: Mapping[str, Any]) -> Iterator[Line]:
     if proof["before"] is not None and proof["after"] is not None:
         facts.append(_change(proof["before"], proof["after"]))
     if proof["write_cost"] is not None:
-        facts.append(f"writes take {proof['write_cost']:+.0f} %")
+        facts.append(f"the engine's work of a write {proof['write_cost']:+.0f} %")
     if proof["build_seconds"] is not None:
         facts.append(f"building it takes about {seconds(proof['build_seconds'])}")
     if proof["sample"] is not None:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlglot import exp
 
@@ -26,6 +27,7 @@ INDEX = "dbvigil_candidate"
 ADD = "ALTER TABLE {table} ADD INDEX {index} ({columns})"
 REMOVE = "ALTER TABLE {table} DROP INDEX {index}"
 EXPLAIN = {"mariadb": "EXPLAIN {sql}", "mysql": "EXPLAIN FORMAT=TRADITIONAL {sql}"}
+LAST_COST = "SHOW SESSION STATUS LIKE 'Last_query_cost'"
 COUNT = "SELECT COUNT(*) AS number FROM {table}"
 
 
@@ -126,21 +128,37 @@ class Bench:
         self, trials: Sequence[Trial], reading: Sequence[Statement], table: Table
     ) -> list[Trial]:
         """The trials, with what the index would cost in the larger sample where the server has passed it over."""
-        texts = {(one.query.query_id, name): case.sql for one in reading for name, case in one.big.items()}
         found = []
+        statements = {one.query.query_id: one for one in reading}
         for trial in trials:
-            last = trial.pairs[-1]
-            text = "" if last.used else forced(texts[trial.query_id, trial.case], table, INDEX)
+            last, statement = trial.pairs[-1], statements[trial.query_id]
+            sql = statement.big[trial.case].sql
+            text = "" if last.used else forced(sql, table, INDEX)
             self._check()
-            if text and await self._uses(text):
+            if text and await self._uses(text) and await self._close(sql, text, limited=statement.limited):
                 last = replace(last, forced=await self.meter.measure(text))
             found.append(replace(trial, pairs=(*trial.pairs[:-1], last)))
         return found
 
+    async def _close(self, sql: str, other: str, *, limited: bool) -> bool:
+        """Whether by the server's own estimate `other` is not much dearer, so that it may choose it among more rows.
+
+        For the first rows of an order servers leave their estimate aside; and of some statements they have none.
+        """
+        mine, others = await self._estimate(sql), await self._estimate(other)
+        return limited or not mine or not others or others <= _CLOSE * mine
+
+    async def _estimate(self, sql: str) -> float:
+        await self._explained(sql)
+        (row,) = await self.sandbox.server.rows(LAST_COST)
+        return float(row["Value"])
+
     async def _uses(self, sql: str) -> bool:
+        return any(INDEX in str(row.get("key") or "") for row in await self._explained(sql))
+
+    async def _explained(self, sql: str) -> list[dict[str, Any]]:
         server = self.sandbox.server
-        rows = await server.rows(EXPLAIN["mariadb" if server.info.is_mariadb else "mysql"].format(sql=sql))
-        return any(INDEX in str(row.get("key") or "") for row in rows)
+        return await server.rows(EXPLAIN["mariadb" if server.info.is_mariadb else "mysql"].format(sql=sql))
 
     async def _count(self, place: str) -> int:
         (row,) = await self.sandbox.server.rows(COUNT.format(table=place))
@@ -160,6 +178,8 @@ class Bench:
 
 
 _NO_SUCH_INDEX = 1091
+_CLOSE = 3.0
+"""Plans whose costs are further apart than by this factor do not change places because a table is larger."""
 
 
 def forced(sql: str, table: Table, index: str) -> str:

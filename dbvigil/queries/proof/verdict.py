@@ -27,7 +27,7 @@ _STEEPEST = 1.2
 class Pair:
     """One size of the sample: `rows` of the table, and a statement's cost without and with the index; whether the server used it.
 
-    `forced`: its cost where the server was made to use an index that it passed over, None where that was not tried or cannot be.
+    `forced`: its cost where the server was made to use an index that it passed over by a little, None where it did by far or cannot.
     """
 
     rows: int
