@@ -96,7 +96,9 @@ class Truths:
                     after = await self._meter.measure(case.sql)
                     if after.least > HARM * before.least + NOISE_MS:
                         after = min(after, await self._meter.measure(case.sql), key=lambda run: run.least)
-                    if after.least > before.least + NOISE_MS and after.least / before.least > worst:
+                    # Where clearly less is read, a slower clock is the machine's.
+                    slower = after.least > before.least + NOISE_MS and _work(after) > 0.8 * _work(before)
+                    if slower and after.least / before.least > worst:
                         worst, harmed = after.least / before.least, f"{name} ({case.name})"
                 if name in served:
                     used = used or uses
@@ -116,3 +118,8 @@ class Truths:
     @property
     def _explain(self) -> str:
         return "EXPLAIN" if self._server.info.is_mariadb else "EXPLAIN FORMAT=TRADITIONAL"
+
+
+def _work(run: Run) -> float:
+    """Rows and pages read, in microseconds as they were measured for MySQL."""
+    return 0.18 * run.rows + 0.48 * run.pages

@@ -34,6 +34,7 @@ def run(rows: int, pages: int, milliseconds: float, **other: Any) -> Run:
 SCAN_SMALL, SCAN = run(10_000, 100, 2.0), run(40_000, 400, 8.0)
 FOUND = run(10, 30, 0.2)
 # Nearly every row by the index: several pages each.
+ABSURD = run(4_000_000, 12_000_000, 4_000.0)
 MISLED_SMALL, MISLED = run(9_000, 27_000, 9.0), run(36_000, 108_000, 36.0)
 
 
@@ -84,6 +85,9 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD], [passed_over(MISLED)], FACTS, "estimated", "if it chose it on the real table, that would be"),
         ([GOOD, replace(passed_over(MISLED), query_id="q1")], [], FACTS, "estimated", "rightly passes it over for hot values"),
         ([GOOD], [passed_over(run(40_000, 410, 8.1))], FACTS, "verified", ""),
+        # Nobody's estimate is as wrong as that, but for what a LIMIT promises.
+        ([GOOD], [passed_over(ABSURD)], FACTS, "verified", ""),
+        ([GOOD], [replace(passed_over(ABSURD), lured=True)], FACTS, "estimated", "times slower"),
         # With all rows there is nothing that the sample does not show.
         ([GOOD], [passed_over(MISLED)], replace(FACTS, full_rows=0), "verified", ""),
     ],

@@ -27,7 +27,6 @@ INDEX = "dbvigil_candidate"
 ADD = "ALTER TABLE {table} ADD INDEX {index} ({columns})"
 REMOVE = "ALTER TABLE {table} DROP INDEX {index}"
 EXPLAIN = {"mariadb": "EXPLAIN {sql}", "mysql": "EXPLAIN FORMAT=TRADITIONAL {sql}"}
-LAST_COST = "SHOW SESSION STATUS LIKE 'Last_query_cost'"
 COUNT = "SELECT COUNT(*) AS number FROM {table}"
 
 
@@ -135,23 +134,12 @@ class Bench:
             sql = statement.big[trial.case].sql
             text = "" if last.used else forced(sql, table, INDEX)
             self._check()
-            if text and await self._uses(text) and await self._close(sql, text, limited=statement.limited):
+            plan = await self._explained(text) if text else []
+            lured = statement.limited and not any("filesort" in str(row.get("Extra")) for row in plan)
+            if any(INDEX in str(row.get("key") or "") for row in plan):
                 last = replace(last, forced=await self.meter.measure(text))
-            found.append(replace(trial, pairs=(*trial.pairs[:-1], last)))
+            found.append(replace(trial, pairs=(*trial.pairs[:-1], last), lured=lured))
         return found
-
-    async def _close(self, sql: str, other: str, *, limited: bool) -> bool:
-        """Whether by the server's own estimate `other` is not much dearer, so that it may choose it among more rows.
-
-        For the first rows of an order servers leave their estimate aside; and of some statements they have none.
-        """
-        mine, others = await self._estimate(sql), await self._estimate(other)
-        return limited or not mine or not others or others <= _CLOSE * mine
-
-    async def _estimate(self, sql: str) -> float:
-        await self._explained(sql)
-        (row,) = await self.sandbox.server.rows(LAST_COST)
-        return float(row["Value"])
 
     async def _uses(self, sql: str) -> bool:
         return any(INDEX in str(row.get("key") or "") for row in await self._explained(sql))
@@ -178,8 +166,6 @@ class Bench:
 
 
 _NO_SUCH_INDEX = 1091
-_CLOSE = 3.0
-"""Plans whose costs are further apart than by this factor do not change places because a table is larger."""
 
 
 def forced(sql: str, table: Table, index: str) -> str:

@@ -19,6 +19,8 @@ SLOWER = 1.1
 HARMFUL = 1.2
 NEGLIGIBLE_MS = 0.2
 """A difference below this is the machine's noise and nobody's concern."""
+_UNLIKELY = 15.0
+"""A server whose estimates are wrong by more than this factor is not to be expected."""
 _SHRINKS = 0.8
 _STEEPEST = 1.2
 
@@ -27,7 +29,7 @@ _STEEPEST = 1.2
 class Pair:
     """One size of the sample: `rows` of the table, and a statement's cost without and with the index; whether the server used it.
 
-    `forced`: its cost where the server was made to use an index that it passed over by a little, None where it did by far or cannot.
+    `forced`: its cost where the server was made to use an index that it passed over, None where that was not tried or cannot be.
     """
 
     rows: int
@@ -39,13 +41,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One statement with one class of values, in each size of the sample, the smaller first."""
+    """One statement with one class of values, in each size of the sample, the smaller first. `lured`: it has a LIMIT, and with the index
+    forced needs no sort: for the first rows of an order servers choose what is dearer by far.
+    """
 
     query_id: str
     case: str
     pairs: tuple[Pair, ...]
     weight: float = 1.0
     alike: bool = True
+    lured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,9 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
         worked = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
         before = cost(pair, facts.weights, after=False)
         factor = max(worked / before, pair.forced.least / max(0.001, pair.before.least))
-        if worked - before > NEGLIGIBLE_MS and worked >= HARMFUL * before:
+        if worked - before <= NEGLIGIBLE_MS or worked < HARMFUL * before:
+            continue
+        if trial.lured or factor <= _UNLIKELY:
             found.append((factor, trial))
     if not found:
         return []
