@@ -81,6 +81,8 @@ def passed_over(forced: Run) -> Trial:
         ([trial((SCAN_SMALL, run(1_000, 3_000, 0.4)), (SCAN, run(20_000, 9_000, 4.0)))], [], FACTS, "no_gain", ""),
         # One that the server leaves alone is not judged by the clock.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 16.0)), name="q2", used=False)], FACTS, "verified", ""),
+        # Used for one class of values without any gain: on the real table that may as well be a loss.
+        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 380, 7.9)))], [], FACTS, "estimated", "gains nothing"),
         # Passed over in the sample, where it would do harm: on the real table the server may choose otherwise.
         ([GOOD], [passed_over(MISLED)], FACTS, "estimated", "if it chose it on the real table, that would be"),
         ([GOOD, replace(passed_over(MISLED), query_id="q1")], [], FACTS, "estimated", "rightly passes it over for hot values"),

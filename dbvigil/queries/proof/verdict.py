@@ -115,6 +115,11 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
     found = []
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
+    idle = next((one for one in served if one.pairs[-1].used and _ratio(one, facts) < SLOWER), None)
+    if idle is not None and slowdown <= SLOWER:
+        found.append(
+            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains nothing"
+        )
     if any(not _complete(trial) for trial in everything):
         found.append("a statement was ended by the time limit")
     if any(_shrinks(trial, facts) for trial in served):
