@@ -82,7 +82,9 @@ def passed_over(forced: Run) -> Trial:
         # One that the server leaves alone is not judged by the clock.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 16.0)), name="q2", used=False)], FACTS, "verified", ""),
         # Used for one class of values without any gain: on the real table that may as well be a loss.
-        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 380, 7.9)))], [], FACTS, "estimated", "gains nothing"),
+        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains nothing"),
+        # Of what takes no time there is nothing to gain.
+        ([GOOD, trial((FOUND, FOUND), (FOUND, FOUND))], [], Facts(40_000, FACTS.weights), "verified", ""),
         # Passed over in the sample, where it would do harm: on the real table the server may choose otherwise.
         ([GOOD], [passed_over(MISLED)], FACTS, "estimated", "if it chose it on the real table, that would be"),
         ([GOOD, replace(passed_over(MISLED), query_id="q1")], [], FACTS, "estimated", "rightly passes it over for hot values"),

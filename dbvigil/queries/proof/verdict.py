@@ -19,6 +19,8 @@ SLOWER = 1.1
 HARMFUL = 1.2
 NEGLIGIBLE_MS = 0.2
 """A difference below this is the machine's noise and nobody's concern."""
+_WORTH_GAINING_MS = 1.0
+_GAINS = 1.05
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
 _SHRINKS = 0.8
@@ -115,7 +117,7 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
     found = []
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
-    idle = next((one for one in served if one.pairs[-1].used and _ratio(one, facts) < SLOWER), None)
+    idle = next((one for one in served if _idle(one, facts)), None)
     if idle is not None and slowdown <= SLOWER:
         found.append(
             f"for {idle.case} values of statement {idle.query_id} the server uses it and gains nothing"
@@ -229,6 +231,12 @@ def _by_clock(trial: Trial) -> float:
         if pair.used and pair.before.complete and after - before > NEGLIGIBLE_MS:
             found.append(after / max(0.001, before))
     return max(found)
+
+
+def _idle(trial: Trial, facts: Facts) -> bool:
+    """Whether the index is used for nothing, where there is something to gain: on the real table that may as well be a loss."""
+    used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
+    return used and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
