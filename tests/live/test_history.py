@@ -6,7 +6,6 @@ import logging
 import os
 import random
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import pymysql.converters
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connections
@@ -26,6 +24,7 @@ from dbvigil.history.base import History, Point, Series
 from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import Chunk, Sample
 from dbvigil.types import DatabaseMetrics
+from tests.support.mysqldb import use_pymysql
 
 ALIAS = "history"
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
@@ -43,21 +42,9 @@ def _postgresql(request: pytest.FixtureRequest) -> dict[str, Any]:
     return settings
 
 
-def _use_pymysql() -> None:
-    """Makes Django's MySQL backend use PyMySQL.
-
-    Its modules get their second names here: imported again under those, they would replace the exceptions
-    that everybody else has imported.
-    """
-    pymysql.install_as_MySQLdb()
-    for name, module in list(sys.modules.items()):
-        if name.startswith("pymysql."):
-            sys.modules.setdefault(name.replace("pymysql", "MySQLdb", 1), module)
-
-
 def _mysql(fixture: str) -> Callable[[pytest.FixtureRequest], dict[str, Any]]:
     def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-        _use_pymysql()
+        use_pymysql()
         server = request.getfixturevalue(fixture)
         server.execute("DROP DATABASE IF EXISTS dbvigil_history")
         server.execute("CREATE DATABASE dbvigil_history CHARACTER SET utf8mb4")

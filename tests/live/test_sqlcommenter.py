@@ -17,6 +17,7 @@ from dbvigil.server import Server
 from dbvigil.slow_queries.collecting import Collector
 from dbvigil.sqlcommenter import SqlCommenter, commented
 from dbvigil.targets import Target
+from tests.support.mysqldb import use_pymysql
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 READ = "SELECT `name` FROM `commented_app`.`goods` WHERE `name` LIKE %s AND `id` > %s"
@@ -26,6 +27,7 @@ PLAIN = "SELECT COUNT(*) FROM `commented_app`.`goods` WHERE `name` LIKE 'a%'"
 @pytest.fixture
 def project(any_server: PrivateServer, django_db_blocker: Any) -> Iterator[Any]:
     """A connection as Django makes it."""
+    use_pymysql()
     password = random_password()
     any_server.execute("CREATE DATABASE commented_app")
     any_server.execute(
