@@ -82,7 +82,10 @@ def passed_over(forced: Run) -> Trial:
         # One that the server leaves alone is not judged by the clock.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 16.0)), name="q2", used=False)], FACTS, "verified", ""),
         # Used for one class of values without any gain: on the real table that may as well be a loss.
-        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains nothing"),
+        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains next to nothing"),
+        # Over the limit by too little for a sample; with all rows there is nothing to doubt.
+        ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], FACTS, "estimated", "too near to 1.5"),
+        ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], replace(FACTS, full_rows=0), "verified", ""),
         # Of what takes no time there is nothing to gain.
         ([GOOD, trial((FOUND, FOUND), (FOUND, FOUND))], [], Facts(40_000, FACTS.weights), "verified", ""),
         # Passed over in the sample, where it would do harm: on the real table the server may choose otherwise.

@@ -12,6 +12,8 @@ from dbvigil.queries.workload import Outcome
 
 WORTH = 1.5
 """The speed-up of all classes together from which on an index is worth it."""
+CLEARLY = 1.75
+"""A sample is no measure of the last tenth: an index that is worth it by less than this may not be on the real table."""
 WORTH_IN_TIME = 1.2
 """The same by the clock, whose readings also hold what no index changes: the way to the sandbox, the answer's rows."""
 SLOWER = 1.1
@@ -20,7 +22,7 @@ HARMFUL = 1.2
 NEGLIGIBLE_MS = 0.2
 """A difference below this is the machine's noise and nobody's concern."""
 _WORTH_GAINING_MS = 1.0
-_GAINS = 1.05
+_GAINS = 1.2
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
 _SHRINKS = 0.8
@@ -115,12 +117,17 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
 
 def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
     found = []
+    total = _total(served, facts)
+    if total < CLEARLY and facts.full_rows > max(trial.pairs[-1].rows for trial in served):
+        found.append(
+            f"{total:.3g} times as fast is too near to {WORTH:g} to be sure of it on the whole table"
+        )
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
     idle = next((one for one in served if _idle(one, facts)), None)
     if idle is not None and slowdown <= SLOWER:
         found.append(
-            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains nothing"
+            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains next to nothing"
         )
     if any(not _complete(trial) for trial in everything):
         found.append("a statement was ended by the time limit")
