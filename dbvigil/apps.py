@@ -9,8 +9,10 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
-from dbvigil import autostart
+from dbvigil import autostart, conf
 from dbvigil.checks import check_settings
+from dbvigil.connections import reporting
+from dbvigil.errors import ConfigurationError
 
 
 class DbvigilConfig(AppConfig):
@@ -25,6 +27,13 @@ class DbvigilConfig(AppConfig):
     def ready(self) -> None:
         checks.register(check_settings)
         autostart.arrange()
+        try:
+            watched = conf.load().connection_monitoring
+        except ConfigurationError:
+            # The system checks report a wrong setting with its name.
+            return
+        if watched:
+            reporting.arrange()
 
 
 def _install_knox() -> bool:

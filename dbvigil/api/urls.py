@@ -9,6 +9,7 @@ from django.urls import path, re_path
 from dbvigil.api import (
     alert_views,
     channel_views,
+    connection_views,
     lock_views,
     preview_views,
     query_views,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("slow-queries/", query_views.SlowQueriesView.as_view(), name="slow-queries"),
     path("deadlocks/", lock_views.DeadlocksView.as_view(), name="deadlocks"),
     path("lock-waits/", lock_views.LockWaitsView.as_view(), name="lock-waits"),
+    path("connections/", connection_views.ConnectionsView.as_view(), name="connections"),
     path("deployments/", query_views.DeploymentsView.as_view(), name="deployments"),
     path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
     path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),

@@ -89,6 +89,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Ask the monitored servers for the plans of the statements that cost most: EXPLAIN of a SELECT, each every six hours.",
     ),
     Setting(
+        "CONNECTION_MONITORING_ENABLED",
+        True,
+        boolean,
+        "Watch the project's own connections in each of its processes, and who holds the servers'.",
+    ),
+    Setting(
         "DB_SANDBOX_URL",
         "",
         sandbox_url,
@@ -203,6 +209,7 @@ class Configuration:
     autostart: bool
     query_redaction: bool
     query_explain: bool
+    connection_monitoring: bool
     sandbox_url: str = field(repr=False)
     alerts: AlertSettings
     thresholds: Configured
@@ -253,6 +260,7 @@ def load() -> Configuration:
         autostart=values["DB_MONITORING_AUTOSTART"],
         query_redaction=values["DB_QUERY_REDACTION"],
         query_explain=values["DB_QUERY_EXPLAIN"],
+        connection_monitoring=values["CONNECTION_MONITORING_ENABLED"],
         sandbox_url=values["DB_SANDBOX_URL"],
         alerts=AlertSettings(
             recipients=values["DB_ALERT_EMAIL_RECIPIENTS"],

@@ -12,6 +12,7 @@ from dbvigil.models.alerts import (
     Suppression,
 )
 from dbvigil.models.channels import AlertChannel
+from dbvigil.models.connections import ConnectionProcess, ServerConnections
 from dbvigil.models.history import Chunk, Sample
 from dbvigil.models.locks import Deadlock, LockWait
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
@@ -25,6 +26,7 @@ __all__ = [
     "AuditHead",
     "ChannelState",
     "Chunk",
+    "ConnectionProcess",
     "Deadlock",
     "Delivery",
     "Deployment",
@@ -39,6 +41,7 @@ __all__ = [
     "QueryProgress",
     "QueryWindow",
     "Sample",
+    "ServerConnections",
     "StoredThreshold",
     "Suppression",
     "TargetState",

@@ -28,6 +28,7 @@ from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerts.rule import Rule
 from dbvigil.alerts.rules import for_database
 from dbvigil.collectors.runner import boot_clock
+from dbvigil.connections.waiting import WaitingConnections
 from dbvigil.errors import ConfigurationError
 from dbvigil.history.base import History
 from dbvigil.locks import storing as lock_storing
@@ -71,6 +72,7 @@ class MonitorLoop:
         self._store = store.Store(self.identity, history, alerting)
         self.statements = Waiting(self.identity)
         self.locks = WaitingLocks(self.identity)
+        self.connections = WaitingConnections(self.identity)
         self._closely = Closely(self.statements)
         self._on_alerts = on_alerts
         self._rules: dict[str, tuple[Rule, ...]] = {}
@@ -129,6 +131,7 @@ class MonitorLoop:
     async def _configure(self) -> None:
         """The settings as they are now; wrong ones leave the last good ones in force."""
         self._configuration = conf.load()
+        self.connections.wanted = self._configuration.connection_monitoring
         self._interval = self._obeyed.interval or self._configuration.interval
         self._thresholds = await self._database.call(Thresholds, self._configuration.thresholds)
         self._rules = {}
@@ -209,12 +212,17 @@ class MonitorLoop:
                 await self._step("write what it knows of statements", self._flush_statements)
             if len(self.locks):
                 await self._step("write what it knows of locks", self._flush_locks)
+            if len(self.connections):
+                await self._step("write who holds connections", self._flush_connections)
 
     async def _flush_statements(self) -> None:
         await self._database.call(self.statements.flush)
 
     async def _flush_locks(self) -> None:
         await self._database.call(self.locks.flush)
+
+    async def _flush_connections(self) -> None:
+        await self._database.call(self.connections.flush)
 
     async def _analyse(self) -> None:
         while True:

@@ -19,8 +19,10 @@ from dbvigil.analysis.health import assess
 from dbvigil.analysis.interval import restarted
 from dbvigil.collectors.runner import Sampler, monotonic
 from dbvigil.collectors.witness import gather_after
+from dbvigil.connections.waiting import WaitingConnections
 from dbvigil.errors import ServerError
 from dbvigil.locks.waiting import Waiting as WaitingLocks
+from dbvigil.monitoring.connections import ConnectionVisits
 from dbvigil.monitoring.locks import LockVisits
 from dbvigil.monitoring.state import stale_after
 from dbvigil.monitoring.statements import Visits
@@ -71,6 +73,10 @@ class House(Protocol):
     def locks(self) -> WaitingLocks:
         """Takes what was found about locks; never waits."""
 
+    @property
+    def connections(self) -> WaitingConnections:
+        """Takes who holds connections; never waits."""
+
 
 class Watch:
     """One target under one lease; `task` is where `run` runs.
@@ -99,6 +105,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         visits = Visits(alias, self.token, house.statements, remembered.statements, remembered.kinds)
         locks = LockVisits(alias, self.token, house.locks)
+        held = ConnectionVisits(alias, self.token, house.connections)
         slot = loop.time() + delay
         try:
             while True:
@@ -119,6 +126,7 @@ class Watch:
                 )
                 first_look = first_look and metrics.up is None
                 snapshot = await locks.after(sampler.server, snapshot, loop.time())
+                snapshot = await held.after(sampler.server, snapshot, loop.time())
                 snapshot = await visits.after(sampler.server, snapshot, loop.time())
                 changed = None if found.states == states else _stored(found.states)
                 states = found.states

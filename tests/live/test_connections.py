@@ -1,0 +1,186 @@
+"""Connections of real Django processes to real servers, from both sides: threads, a fork, a leak, a transaction left open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dbvigil.collectors import connections as collector
+from dbvigil.sandbox import PrivateServer
+from dbvigil.sandbox.server import random_password
+from dbvigil.server import Server
+from dbvigil.targets import parse_url
+from tests.support.servers import monitoring_url
+from tests.support.service import Service
+
+_START = """
+import django, os, threading
+django.setup()
+from django.db import connections, transaction
+from dbvigil.connections import reporting
+from dbvigil.connections.tracking import TRACKER
+stay = threading.Event()
+def hold(inside=False):
+    def work():
+        connection = connections["shop"]
+        if inside:
+            with transaction.atomic(using="shop"):
+                connection.cursor().execute("SELECT 1")
+                opened.set()
+                stay.wait()
+        else:
+            connection.cursor().execute("SELECT 1")
+            opened.set()
+            stay.wait()
+    opened = threading.Event()
+    threading.Thread(target=work, daemon=True).start()
+    assert opened.wait(60)
+"""
+HOLDING = (
+    _START
+    + """
+hold(); hold(); hold(inside=True)
+print(os.getpid(), flush=True)
+stay.wait()
+"""
+)
+FORKED = (
+    _START
+    + """
+hold(); hold()
+if not os.fork():
+    hold()
+    print(os.getpid(), flush=True)
+    stay.wait()
+stay.wait()
+"""
+)
+GROWING = (
+    _START
+    + """
+from datetime import UTC, datetime, timedelta
+TRACKER.on_first = None
+now = datetime.now(UTC)
+for minute in range(12):
+    hold()
+    reporting.REPORTER.report(now - timedelta(minutes=11 - minute))
+print(os.getpid(), flush=True)
+stay.wait()
+"""
+)
+BEHIND = (
+    _START
+    + """
+import pymysql
+from django.conf import settings
+of = settings.DATABASES["shop"]
+hold()
+leaked = [pymysql.connect(host=of["HOST"], port=int(of["PORT"]), user=of["USER"], password=of["PASSWORD"]) for _ in range(8)]
+print(os.getpid(), flush=True)
+stay.wait()
+"""
+)
+
+
+@pytest.fixture
+def site(service: Service, any_server: PrivateServer) -> Service:
+    password = random_password()
+    name = f"shop{abs(hash(service.home)) % 10**8}"
+    any_server.create_user(name, password, ("SELECT, PROCESS, REPLICATION CLIENT ON *.*",))
+    service.extra |= {
+        "DJANGO_SETTINGS_MODULE": "tests.support.connected_settings",
+        "SHOP_PORT": str(any_server.port),
+        "SHOP_USER": name,
+        "SHOP_PASSWORD": password,
+        "DB_MONITORING_INTERVAL": "1",
+    }
+    return service
+
+
+def told(site: Service) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = site.command("connections", "--database", "shop")["databases"]["shop"]
+    return found
+
+
+def run(site: Service, code: str) -> int:
+    """Starts a process; the number that it prints once all is as it should be."""
+    process = site.popen(site.python, "-c", code)
+    assert process.stdout is not None
+    return int(process.stdout.readline())
+
+
+def test_a_process_and_its_server_agree(site: Service, any_server: PrivateServer) -> None:
+    site.manage("migrate")
+    pid = run(site, HOLDING)
+    site.start_monitor()
+    site.wait_for(lambda: told(site)["processes"] and told(site)["server"], 60, "no process reports")
+    (one,) = told(site)["processes"]
+    assert (one["pid"], one["open"], one["in_use"], one["opened"], one["closed"]) == (pid, 3, 1, 3, 0)
+    assert one["max_age"] == 60
+    assert one["connect_seconds_mean"] > 0
+    (group,) = [
+        each for each in told(site)["server"]["groups"] if each["user"] == site.extra["SHOP_USER"]
+    ]
+    assert group["connections"] == 3
+    assert group["idle"] + group["idle_in_transaction"] == 3
+    if group["pids"]:
+        assert one["server_connections"] == group["pids"][str(pid)] == 3
+    else:
+        assert one["server_connections"] is None
+    assert told(site)["findings"] == []
+    text = site.manage("database_monitor", "connections", "--database", "shop").stdout
+    assert f"{site.extra['SHOP_USER']}" in text
+    assert site.extra["SHOP_PASSWORD"] not in text
+
+
+def test_a_forked_worker_reports_its_own(site: Service) -> None:
+    site.manage("migrate")
+    child = run(site, FORKED)
+    site.wait_for(lambda: len(told(site)["processes"]) == 2, 60, "not both report")
+    by_pid = {one["pid"]: one["open"] for one in told(site)["processes"]}
+    assert by_pid.pop(child) == 1
+    assert list(by_pid.values()) == [2]
+
+
+def test_a_process_that_opens_and_never_closes_is_found(site: Service) -> None:
+    site.manage("migrate")
+    pid = run(site, GROWING)
+    found = [one for one in told(site)["findings"] if one["name"] == "connections_grow"]
+    assert [f"process {pid} " in one["text"] for one in found] == [True]
+
+
+async def test_the_statement_is_cheap_and_tells_apart(any_server: PrivateServer) -> None:
+    server = Server(parse_url("a", monitoring_url(any_server)))
+    idle, inside = any_server.connect(), any_server.connect()
+    try:
+        with inside.cursor() as cursor:
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        await server.connect()
+        groups = await collector.groups(server)
+        (one,) = [each for each in groups if each["user"] == "root"]
+        assert (one["connections"], one["idle"], one["idle_in_transaction"]) == (2, 1, 1)
+        assert one["oldest_idle_in_transaction_seconds"] is not None
+        limits = await collector.limits(server)
+        assert limits["max_connections"] == int(
+            any_server.execute("SELECT @@GLOBAL.max_connections AS n")[0]["n"]
+        )
+        assert all(value is not None for value in limits.values())
+    finally:
+        idle.close()
+        inside.close()
+        await server.close()
+
+
+def test_connections_behind_djangos_back_are_found(site: Service, any_server: PrivateServer) -> None:
+    (row,) = any_server.execute("SELECT @@performance_schema AS it")
+    if not row["it"]:
+        pytest.skip("without performance_schema the server does not know whose they are")
+    site.manage("migrate")
+    run(site, BEHIND)
+    site.start_monitor()
+    site.wait_for(lambda: told(site)["findings"], 90, "nothing is found")
+    (found,) = told(site)["findings"]
+    assert found["name"] == "connections_unaccounted"
+    assert found["evidence"] == {"server_connections": 9, "known": 1}
