@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,10 +51,13 @@ FORKED = (
     _START
     + """
 hold(); hold()
+parent = os.getpid()
 if not os.fork():
     hold()
     print(os.getpid(), flush=True)
-    stay.wait()
+    while os.getppid() == parent:
+        stay.wait(0.2)
+    os._exit(0)
 stay.wait()
 """
 )
@@ -106,7 +110,7 @@ def told(site: Service) -> Mapping[str, Any]:
 
 def run(site: Service, code: str) -> int:
     """Starts a process; the number that it prints once all is as it should be."""
-    process = site.popen(site.python, "-c", code)
+    process = site.popen(sys.executable, "-c", code)
     assert process.stdout is not None
     return int(process.stdout.readline())
 
@@ -120,9 +124,7 @@ def test_a_process_and_its_server_agree(site: Service, any_server: PrivateServer
     assert (one["pid"], one["open"], one["in_use"], one["opened"], one["closed"]) == (pid, 3, 1, 3, 0)
     assert one["max_age"] == 60
     assert one["connect_seconds_mean"] > 0
-    (group,) = [
-        each for each in told(site)["server"]["groups"] if each["user"] == site.extra["SHOP_USER"]
-    ]
+    (group,) = [each for each in told(site)["server"]["groups"] if each["user"] == site.extra["SHOP_USER"]]
     assert group["connections"] == 3
     assert group["idle"] + group["idle_in_transaction"] == 3
     if group["pids"]:
