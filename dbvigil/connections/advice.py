@@ -149,5 +149,6 @@ def _reuse(figures: Mapping[str, Any], processes: Sequence[Mapping[str, Any]]) -
     return Advice(
         "conn_max_age",
         f"CONN_MAX_AGE 0 in {len(opening)} processes: {opened:g} connections were opened, {rate:.1f} a second,"
-        f" {1000 * spent / opened:.1f} ms each. CONN_MAX_AGE 60 keeps one a thread; max_connections {known[0]:g} has room above the peak of {known[1]:g}.",
+        f" {1000 * spent / opened:.1f} ms each. CONN_MAX_AGE 60 keeps one a thread;"
+        f" max_connections {known[0]:g} has room above the peak of {known[1]:g}.",
     )

@@ -15,6 +15,12 @@ _pools: dict[str, tuple[weakref.ref[Any], str | None]] = {}
 _lock = threading.Lock()
 
 
+def forked() -> None:
+    """In a child: a thread that is not there any more may have held the lock."""
+    global _lock  # noqa: PLW0603 - one a process
+    _lock = threading.Lock()
+
+
 @dataclass(frozen=True, slots=True)
 class PoolCounts:
     """One pool now: `open` connections, `in_use` of them; `size` is what it keeps, None where it does not say."""

@@ -124,3 +124,4 @@ def arrange() -> None:
     install()
     TRACKER.on_first = REPORTER.start
     os.register_at_fork(after_in_child=REPORTER.reset)
+    os.register_at_fork(after_in_child=pools.forked)

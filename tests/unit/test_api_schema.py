@@ -47,6 +47,7 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("GET", "metrics/"),
         ("GET", "metrics/{database}/history/"),
         ("GET", "slow-queries/"),
+        ("GET", "connections/"),
         ("GET", "deadlocks/"),
         ("GET", "lock-waits/"),
         ("GET", "deployments/"),
