@@ -83,6 +83,8 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 16.0)), name="q2", used=False)], FACTS, "verified", ""),
         # Used for one class of values without any gain: on the real table that may as well be a loss.
         ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains next to nothing"),
+        # The same of a statement that did not ask for it.
+        ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FACTS, "estimated", "statement q2"),
         # Over the limit by too little for a sample; with all rows there is nothing to doubt.
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], FACTS, "estimated", "too near to 1.5"),
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], replace(FACTS, full_rows=0), "verified", ""),

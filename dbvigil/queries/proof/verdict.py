@@ -124,7 +124,7 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
         )
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
-    idle = next((one for one in served if _idle(one, facts)), None)
+    idle = next((one for one in everything if _idle(one, facts)), None)
     if idle is not None and slowdown <= SLOWER:
         found.append(
             f"for {idle.case} values of statement {idle.query_id} the server uses it and gains next to nothing"
@@ -241,7 +241,7 @@ def _by_clock(trial: Trial) -> float:
 
 
 def _idle(trial: Trial, facts: Facts) -> bool:
-    """Whether the index is used for nothing, where there is something to gain: on the real table that may as well be a loss."""
+    """Whether the index changes a plan for nothing, where there is something to gain: on the real table that may as well be a loss."""
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
     return used and _ratio(trial, facts) < _GAINS
 
