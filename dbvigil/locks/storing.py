@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from dbvigil.blocking import Forest, Node
+from dbvigil.keeping import fit, holds_lease
 from dbvigil.locks.collecting import Seen, SeenDeadlock
-from dbvigil.models import Deadlock, LockWait, TargetState
+from dbvigil.models import Deadlock, LockWait
 from dbvigil.queries.deadlocks import pattern_key
 
 LEAST_SECONDS = 1.0
@@ -23,10 +24,7 @@ _AT_ONCE = 100
 def save(database: str, holder: str, token: int, seen: Seen) -> bool:
     """Keeps what was found on `database`, all of it or nothing; false where the lease is no longer ours. Raises `DatabaseError`."""
     with transaction.atomic():
-        # A write, for two reasons: it holds the lease's row, and SQLite refuses a write after a read if somebody else wrote in between.
-        if not TargetState.objects.filter(alias=database, holder=holder, token=token).update(
-            token=F("token")
-        ):
+        if not holds_lease(database, holder, token):
             return False
         if seen.deadlock is not None:
             _keep_deadlock(database, seen.deadlock)
@@ -94,15 +92,6 @@ def _worth(waits: Forest) -> bool:
 def packed(waits: Forest) -> dict[str, Any]:
     """JSON-ready; `unpacked` is the inverse."""
     return {"nodes": [fit(node.to_dict()) for node in waits.nodes], "left_out": waits.left_out}
-
-
-def fit(value: Any) -> Any:
-    """`value` as every database takes it: names and users of a client's choice may hold what PostgreSQL or UTF-8 does not."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {name: fit(inner) for name, inner in value.items()}
-    return [fit(inner) for inner in value] if isinstance(value, list) else value
 
 
 def unpacked(body: dict[str, Any]) -> Forest:

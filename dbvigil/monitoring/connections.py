@@ -11,8 +11,9 @@ from typing import Any
 
 from dbvigil.collectors import connections
 from dbvigil.collectors.witness import aside
-from dbvigil.connections.waiting import Seen, WaitingConnections
+from dbvigil.connections.storing import Seen
 from dbvigil.errors import ServerError
+from dbvigil.keeping import Newest
 from dbvigil.server import Server
 from dbvigil.types import Snapshot
 
@@ -36,7 +37,7 @@ class ConnectionVisits:
 
     alias: str
     token: int
-    waiting: WaitingConnections
+    waiting: Newest[Seen]
     due: float = 0.0
     troubled: bool = False
 

@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from dbvigil.connections.stored import FRESH, connections
-from dbvigil.connections.waiting import Seen, WaitingConnections, save
+from dbvigil.connections.storing import Seen, save
+from dbvigil.keeping import Newest
 from dbvigil.models import ConnectionProcess, ServerConnections, TargetState
 from tests.support.api import BASE
 
@@ -119,7 +120,7 @@ def test_what_is_old_counts_for_nothing() -> None:
 
 def test_a_lost_lease_writes_nothing_and_the_newest_look_wins() -> None:
     now = datetime.now(UTC)
-    waiting = WaitingConnections("a")
+    waiting = Newest("a", save)
     waiting.put("shop", 2, Seen(now, [], {}))
     waiting.flush()
     assert ServerConnections.objects.get().groups != []
