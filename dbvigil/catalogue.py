@@ -464,8 +464,8 @@ METRICS: tuple[Metric, ...] = (
         "replication",
         "seconds",
         "Replication lag",
-        "How far the worst channel is behind its source, its intended delay taken off; unknown while a thread "
-        "is stopped.",
+        "How far the worst channel is behind its source, its intended delay taken off; `lag_source` of the channel "
+        "says what told it.",
         "replication",
         bad="high",
         warning=5.0,

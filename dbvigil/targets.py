@@ -59,7 +59,7 @@ class Target:
 
     `allow_public_key` accepts the RSA key that a server offers for a password, without proof that it is the
     server's. `connect_timeout` and `read_timeout` (seconds) win over those given to `Server`. `schema` is where statements are
-    looked up that name none; no connection chooses it.
+    looked up that name none; no connection chooses it. `heartbeat` is the table (`schema.table`) of heartbeat rows.
     """
 
     alias: str
@@ -71,6 +71,7 @@ class Target:
     tls: TlsOptions = TlsOptions()
     allow_public_key: bool = False
     node_exporter: str | None = None
+    heartbeat: str | None = None
     connect_timeout: float | None = None
     read_timeout: float | None = None
     schema: str = ""
@@ -220,6 +221,12 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _table(text: str) -> str:
+    if not re.fullmatch(r"[\w$]{1,64}\.[\w$]{1,64}", text):
+        raise ValueError("allowed: schema.table, of letters, digits, _ and $")
+    return text
+
+
 # By the name in a URL: the name of the value, and how it is read.
 _PARAMETERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "ssl-mode": ("ssl-mode", _mode),
@@ -229,6 +236,7 @@ _PARAMETERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "get-server-public-key": ("allow_public_key", _flag),
     "socket": ("socket", _path),
     "node-exporter": ("node_exporter", _http_url),
+    "heartbeat": ("heartbeat", _table),
     "connect-timeout": ("connect_timeout", _seconds),
     "read-timeout": ("read_timeout", _seconds),
 }

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from dbvigil.analysis import replication
+from dbvigil.analysis.course import Behind
 from dbvigil.analysis.interval import Interval, between, counters, growth, same_server
 from dbvigil.analysis.latency import query_time
 from dbvigil.analysis.shares import hit_percent, mean, percent, total
@@ -30,16 +31,20 @@ _SLOW_SCHEDULE = ("data_size_bytes", "index_size_bytes", "auto_increment_max_usa
 
 
 def metrics(
-    current: Snapshot, previous: Snapshot | None, earlier: DatabaseMetrics | None = None
+    current: Snapshot,
+    previous: Snapshot | None,
+    earlier: DatabaseMetrics | None = None,
+    behind: Mapping[str, Behind] | None = None,
 ) -> DatabaseMetrics:
-    """The figures of `current`; rates since `previous`.
+    """The figures of `current`; rates since `previous`; `behind` is what is known of the positions of a replica's sources.
 
     `earlier` is the last sample's figures: those on a slow schedule are carried over from it while their collector is not due.
     """
     interval = between(current, previous)
     figures: dict[str, Any] = {}
-    for part in (_connections, _queries, _innodb, _sessions, _replication, _tables, _host):
+    for part in (_connections, _queries, _innodb, _sessions, _tables, _host):
         figures.update(part(current, interval))
+    figures.update(_replication(current, behind))
     figures.update(_latency(current, interval))
     if earlier is not None and previous is not None and same_server(current, previous):
         figures.update(_carried_over(current, earlier))
@@ -190,7 +195,7 @@ def _sessions(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
     }
 
 
-def _replication(current: Snapshot, interval: Interval | None) -> dict[str, Any]:
+def _replication(current: Snapshot, behind: Mapping[str, Behind] | None) -> dict[str, Any]:
     settings = counters(current, "settings")
     read_only = settings.get("read_only")
     figures: dict[str, Any] = {
@@ -200,7 +205,8 @@ def _replication(current: Snapshot, interval: Interval | None) -> dict[str, Any]
     rows = current.readings.get("replication", {}).get("channels")
     if rows is None:
         return figures
-    found = replication.channels(rows)
+    ages = current.readings.get("heartbeat", {}).get("ages")
+    found = replication.channels(replication.with_heartbeats(rows, ages) if ages else rows, behind)
     dump_threads = current.readings.get("sessions", {}).get("dump_threads")
     return figures | {
         "replication_role": replication.role(bool(found), None if dump_threads is None else dump_threads > 0),

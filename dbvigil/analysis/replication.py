@@ -5,29 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dbvigil.analysis.course import Behind
+from dbvigil.analysis.lag import lag
 from dbvigil.types import ReplicationChannel, ReplicationRole, ServerInfo
 
 
-def channels(rows: Sequence[Mapping[str, Any]]) -> tuple[ReplicationChannel, ...]:
-    """One entry a row of the collector `replication`, under the names of `ReplicationChannel`."""
-    return tuple(
-        ReplicationChannel(
-            name=row.get("name") or "",
-            source_host=row.get("source_host"),
-            source_port=row.get("source_port"),
-            source_server_id=row.get("source_server_id"),
-            source_uuid=row.get("source_uuid") or None,
-            io_running=_runs(row.get("io_running")),
-            io_state=row.get("io_state") or None,
-            sql_running=_runs(row.get("sql_running")),
-            lag=row.get("lag"),
-            lag_source=row.get("lag_source"),
-            delay=row.get("delay"),
-            last_io_error=row.get("last_io_error") or None,
-            last_sql_error=row.get("last_sql_error") or None,
-        )
-        for row in rows
+def channels(
+    rows: Sequence[Mapping[str, Any]], behind: Mapping[str, Behind] | None = None
+) -> tuple[ReplicationChannel, ...]:
+    """One entry a row of the collector `replication`, under the names of `ReplicationChannel`.
+
+    `behind` is what the positions of sources say, by the channel's name.
+    """
+    return tuple(_channel(row, (behind or {}).get(row.get("name") or "")) for row in rows)
+
+
+def _channel(row: Mapping[str, Any], behind: Behind | None) -> ReplicationChannel:
+    seconds, source = lag(row, behind)
+    return ReplicationChannel(
+        name=row.get("name") or "",
+        source_host=row.get("source_host"),
+        source_port=row.get("source_port"),
+        source_server_id=row.get("source_server_id"),
+        source_uuid=row.get("source_uuid") or None,
+        io_running=_runs(row.get("io_running")),
+        io_state=row.get("io_state") or None,
+        sql_running=_runs(row.get("sql_running")),
+        lag=seconds,
+        lag_source=source,
+        delay=row.get("delay"),
+        last_io_error=row.get("last_io_error") or None,
+        last_sql_error=row.get("last_sql_error") or None,
     )
+
+
+def with_heartbeats(
+    rows: Sequence[Mapping[str, Any]], ages: Sequence[Sequence[float]]
+) -> Sequence[Mapping[str, Any]]:
+    """`rows` with the age of their source's heartbeat as `heartbeat_lag`: the row of the source's own id, or the only one that there is."""
+    by_id = {int(server_id): age for server_id, age in ages}
+    only = next(iter(by_id.values())) if len(by_id) == 1 else None
+    return [{**row, "heartbeat_lag": by_id.get(row.get("source_server_id") or 0, only)} for row in rows]
 
 
 def _runs(state: str | None) -> bool | None:

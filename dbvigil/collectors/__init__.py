@@ -7,6 +7,7 @@ should be among them.
 from __future__ import annotations
 
 from dbvigil.collectors.base import Collector
+from dbvigil.collectors.heartbeat import Heartbeat
 from dbvigil.collectors.host import Host
 from dbvigil.collectors.innodb import InnoDB
 from dbvigil.collectors.locks import Locks
@@ -20,6 +21,7 @@ from dbvigil.collectors.variables import Variables
 ALL: tuple[Collector, ...] = (
     Status(),
     Replication(),
+    Heartbeat(),
     Sessions(),
     InnoDB(),
     Locks(),

@@ -27,19 +27,27 @@ def replication_options(flavor: str, *, gtid: bool = True, domain: int = 0) -> O
 
 
 def attach_replica(
-    source: PrivateServer, replica: PrivateServer, *, channel: str = "", gtid: bool = True, delay: int = 0
+    source: PrivateServer,
+    replica: PrivateServer,
+    *,
+    channel: str = "",
+    gtid: bool = True,
+    delay: int = 0,
+    address: tuple[str, int] | None = None,
 ) -> None:
     """Make `replica` follow `source` and start its threads.
 
     `channel` names the connection of a replica with several sources; `delay` is a deliberate lag in
-    seconds. With `gtid` it reads all the source ever logged, without it from the source's position now.
+    seconds; `address` is where the source is reached, where that is not its own. With `gtid` it reads all
+    the source ever logged, without it from the source's position now.
     """
     user, password = f"replica_{replica.port}", random_password()
     source.create_user(user, password, REPLICATION_GRANTS)
+    host, port = address or (source.host, source.port)
     word = "SOURCE" if replica.flavor == "mysql" else "MASTER"
     settings: dict[str, Any] = {
-        f"{word}_HOST": source.host,
-        f"{word}_PORT": source.port,
+        f"{word}_HOST": host,
+        f"{word}_PORT": port,
         f"{word}_USER": user,
         f"{word}_PASSWORD": password,
         f"{word}_CONNECT_RETRY": 1,

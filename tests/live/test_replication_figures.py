@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
+from dbvigil.targets import parse_url
 from dbvigil.types import DatabaseMetrics, ReplicationChannel
-from tests.support.servers import PrivateServers
+from tests.support.servers import MONITORING_USER, PrivateServers, monitoring_url
 from tests.support.visits import Visits
 
 Pair = tuple[PrivateServer, PrivateServer]
@@ -148,6 +149,39 @@ async def test_lag_grows_and_intended_delay_is_taken_off(pair: Pair) -> None:
         figures = await until(visits, lambda now: bool(_channel(visits).lag))
         assert _channel(visits).delay == 60
         assert figures.replication_lag == 0, "within its intended delay a replica is not late"
+
+
+async def test_a_heartbeat_row_tells_lag_where_threads_carry_no_commit_times(pair: Pair) -> None:
+    source, replica = pair
+    source.execute("CREATE DATABASE beat")
+    source.execute(
+        "CREATE TABLE beat.heartbeat (server_id INT UNSIGNED PRIMARY KEY, ts VARCHAR(26) NOT NULL)"
+    )
+    written = "DATE_FORMAT(UTC_TIMESTAMP(6) - INTERVAL 90 SECOND, '%Y-%m-%dT%H:%i:%s.%f')"
+    source.execute(f"INSERT INTO beat.heartbeat VALUES (@@server_id, {written})")
+    wait_until_caught_up(replica, source)
+    visits = Visits(parse_url("shop", monitoring_url(replica, heartbeat="beat.heartbeat")))
+    try:
+        figures = await visits.sample()
+        assert visits.failure("heartbeat"), "a missing grant is told"
+        with replica.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET SESSION sql_log_bin = 0")
+            cursor.execute(f"GRANT SELECT ON beat.heartbeat TO '{MONITORING_USER}'@'%'")
+    finally:
+        await visits.close()
+    visits = Visits(parse_url("shop", monitoring_url(replica, heartbeat="beat.heartbeat")))
+    try:
+        figures = await visits.sample()
+        assert visits.failure("heartbeat") == ""
+        (channel,) = figures.replication_channels or ()
+        if replica.flavor == "mysql":
+            assert (channel.lag, channel.lag_source) == (0, "applier"), "its threads know better"
+        else:
+            assert channel.lag_source == "heartbeat"
+            assert channel.lag is not None
+            assert channel.lag >= 90
+    finally:
+        await visits.close()
 
 
 async def test_a_replicas_own_writes_are_errant(pair: Pair) -> None:

@@ -1,0 +1,104 @@
+"""Several real servers, watched as the monitor watches them, a round at a time: samples, positions, visits, and the report of all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+from dbvigil import targets
+from dbvigil.analysis import rates
+from dbvigil.analysis.course import Behind
+from dbvigil.collectors.runner import Sampler, monotonic
+from dbvigil.errors import ServerError
+from dbvigil.replication.collecting import Collector
+from dbvigil.replication.courses import Courses
+from dbvigil.replication.facts import Facts
+from dbvigil.replication.report import Report, report
+from dbvigil.sandbox import PrivateServer
+from dbvigil.types import DatabaseMetrics, ReplicationChannel, Snapshot
+from tests.support.servers import monitoring_url
+
+INTERVAL = 1.0
+_SAMPLE_SECONDS = 2.0
+
+
+class Observer:
+    """Takes rounds of samples of servers by their aliases; `await close()` at the end."""
+
+    def __init__(self, **servers: PrivateServer) -> None:
+        self._samplers = {
+            alias: Sampler(targets.parse_url(alias, monitoring_url(server)))
+            for alias, server in servers.items()
+        }
+        self._courses = Courses()
+        self._collectors = {alias: Collector() for alias in servers}
+        self._snapshots: dict[str, Snapshot] = {}
+        self.facts: dict[str, Facts] = {}
+        self.metrics: dict[str, DatabaseMetrics] = {}
+
+    async def round(self) -> Report:
+        """One sample of each, all at once, and what is made of it."""
+        for alias, figures in await asyncio.gather(*map(self._sample, self._samplers)):
+            self.metrics[alias] = figures
+        return self.report
+
+    @property
+    def report(self) -> Report:
+        return report(list(self.facts.values()), self.metrics, {}, datetime.now(UTC))
+
+    async def until(self, reached: Callable[[Report], bool], seconds: float = 60) -> Report:
+        """Rounds until the report says so."""
+        async with asyncio.timeout(seconds):
+            while not reached(seen := await self.round()):
+                await asyncio.sleep(0.2)
+        return seen
+
+    async def until_found(self, *expected: tuple[str, str], seconds: float = 20) -> Report:
+        """Rounds until these, as (database, id), are all the findings that there are but for those that only inform."""
+
+        def reached(seen: Report) -> bool:
+            return found(seen) == sorted(expected)
+
+        try:
+            return await self.until(reached, seconds)
+        except TimeoutError:
+            raise AssertionError(f"expected {sorted(expected)}, found {found(self.report)}") from None
+
+    def channel(self, alias: str, name: str = "") -> ReplicationChannel:
+        return next(one for one in self.metrics[alias].replication_channels or () if one.name == name)
+
+    async def close(self) -> None:
+        for sampler in self._samplers.values():
+            await sampler.close()
+
+    async def _sample(self, alias: str) -> tuple[str, DatabaseMetrics]:
+        sampler, now, moment = self._samplers[alias], datetime.now(UTC), monotonic()
+        earlier = self.metrics.get(alias)
+        try:
+            snapshot = await sampler.snapshot(now, moment, limit=_SAMPLE_SECONDS)
+        except ServerError as error:
+            return alias, rates.down(alias, now, error, earlier)
+        self._courses.add(sampler.target, snapshot)
+        behind = self._courses.applied(snapshot, INTERVAL)
+        figures = rates.metrics(snapshot, self._snapshots.get(alias), earlier, behind)
+        self._snapshots[alias] = snapshot
+        await self._visit(alias, snapshot, self._courses.received(snapshot, INTERVAL), moment)
+        return alias, figures
+
+    async def _visit(
+        self, alias: str, snapshot: Snapshot, received: dict[str, Behind], moment: float
+    ) -> None:
+        collector, sampler = self._collectors[alias], self._samplers[alias]
+        if not collector.due(snapshot, received, moment):
+            return
+        facts = await collector.read(sampler.server, sampler.target, snapshot, received, moment)
+        if facts is None:
+            self.facts.pop(alias, None)
+        else:
+            self.facts[alias] = facts
+
+
+def found(seen: Report, severities: Collection[str] = ("critical", "warning")) -> list[tuple[str, str]]:
+    """(database, id) of the findings of these severities, sorted."""
+    return sorted((one.database, one.id) for one in seen.findings if one.severity in severities)
