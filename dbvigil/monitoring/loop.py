@@ -28,9 +28,10 @@ from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerts.rule import Rule
 from dbvigil.alerts.rules import for_database
 from dbvigil.collectors.runner import boot_clock
-from dbvigil.connections.waiting import WaitingConnections
+from dbvigil.connections import storing as connection_storing
 from dbvigil.errors import ConfigurationError
 from dbvigil.history.base import History
+from dbvigil.keeping import Newest
 from dbvigil.locks import storing as lock_storing
 from dbvigil.locks.waiting import Waiting as WaitingLocks
 from dbvigil.monitoring import control, store
@@ -39,6 +40,8 @@ from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.monitoring.watch import Watch
+from dbvigil.replication import storing as replication_storing
+from dbvigil.replication.courses import Courses
 from dbvigil.slow_queries import storing
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.types import Snapshot, Threshold
@@ -72,7 +75,9 @@ class MonitorLoop:
         self._store = store.Store(self.identity, history, alerting)
         self.statements = Waiting(self.identity)
         self.locks = WaitingLocks(self.identity)
-        self.connections = WaitingConnections(self.identity)
+        self.connections = Newest(self.identity, connection_storing.save)
+        self.replication = Newest(self.identity, replication_storing.save)
+        self.courses = Courses()
         self._closely = Closely(self.statements)
         self._on_alerts = on_alerts
         self._rules: dict[str, tuple[Rule, ...]] = {}
@@ -214,6 +219,8 @@ class MonitorLoop:
                 await self._step("write what it knows of locks", self._flush_locks)
             if len(self.connections):
                 await self._step("write who holds connections", self._flush_connections)
+            if len(self.replication):
+                await self._step("write what it knows of replication", self._flush_replication)
 
     async def _flush_statements(self) -> None:
         await self._database.call(self.statements.flush)
@@ -223,6 +230,9 @@ class MonitorLoop:
 
     async def _flush_connections(self) -> None:
         await self._database.call(self.connections.flush)
+
+    async def _flush_replication(self) -> None:
+        await self._database.call(self.replication.flush)
 
     async def _analyse(self) -> None:
         while True:
@@ -256,7 +266,7 @@ class MonitorLoop:
             # Samples and leases go first: upkeep takes its turn between them.
             await asyncio.sleep(_WRITE_EVERY)
         days = self._configuration.retention_days
-        for maintain in (storing.maintain, lock_storing.maintain):
+        for maintain in (storing.maintain, lock_storing.maintain, replication_storing.maintain):
             while await self._database.call(maintain, datetime.now(UTC), days):
                 await asyncio.sleep(_WRITE_EVERY)
 
@@ -344,6 +354,7 @@ class MonitorLoop:
                     await self._database.call(self._flush_and_tell)
                 await self._database.call(self.statements.flush)
                 await self._database.call(self.locks.flush)
+                await self._database.call(self.replication.flush)
                 await self._database.call(self._leases.release)
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             logger.error(

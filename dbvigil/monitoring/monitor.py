@@ -27,6 +27,7 @@ from dbvigil.models import TargetState
 from dbvigil.monitoring import control, past, state, thresholds
 from dbvigil.monitoring.loop import MonitorLoop
 from dbvigil.monitoring.thresholds import Thresholds
+from dbvigil.replication.stored import replication
 from dbvigil.types import DatabaseMetrics
 
 logger = logging.getLogger("dbvigil.monitor")
@@ -255,11 +256,21 @@ class DatabaseMonitor:
         """The body of GET dashboard/, as far as its parts exist."""
         overview = self._overview()
         history, now = self._history(), datetime.now(UTC)
+        body = state.dashboard(overview)
+        replicating = replication(overview.metrics, history, now).databases
+        for alias, part in body["replication"].items():
+            told = replicating.get(alias, {})
+            part["findings"] = told.get("findings", [])
+            part["catch_up_seconds"] = told.get("catch_up_seconds")
         return {
-            **state.dashboard(overview),
+            **body,
             "alerts": [alert.to_dict() for alert in get_database_alerting().get_active_alerts()],
             "trends": {alias: past.trends(history, alias, now) for alias in overview.metrics},
         }
+
+    def get_replication(self) -> dict[str, Any]:
+        """The body of GET replication/. Asks no monitored server."""
+        return replication(self._overview().metrics, self._history(), datetime.now(UTC)).to_dict()
 
     # configuring
 

@@ -19,14 +19,18 @@ from dbvigil.analysis.health import assess
 from dbvigil.analysis.interval import restarted
 from dbvigil.collectors.runner import Sampler, monotonic
 from dbvigil.collectors.witness import gather_after
-from dbvigil.connections.waiting import WaitingConnections
+from dbvigil.connections.storing import Seen as SeenConnections
 from dbvigil.errors import ServerError
+from dbvigil.keeping import Newest
 from dbvigil.locks.waiting import Waiting as WaitingLocks
 from dbvigil.monitoring.connections import ConnectionVisits
 from dbvigil.monitoring.locks import LockVisits
+from dbvigil.monitoring.replication import ReplicationVisits
 from dbvigil.monitoring.state import stale_after
 from dbvigil.monitoring.statements import Visits
 from dbvigil.monitoring.store import Remembered, Result
+from dbvigil.replication.courses import Courses
+from dbvigil.replication.storing import Seen as SeenReplication
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.targets import Target
 from dbvigil.types import DatabaseMetrics, Snapshot, Threshold
@@ -74,8 +78,16 @@ class House(Protocol):
         """Takes what was found about locks; never waits."""
 
     @property
-    def connections(self) -> WaitingConnections:
+    def connections(self) -> Newest[SeenConnections]:
         """Takes who holds connections; never waits."""
+
+    @property
+    def replication(self) -> Newest[SeenReplication]:
+        """Takes what servers tell of their replication; never waits."""
+
+    @property
+    def courses(self) -> Courses:
+        """Where the servers stand that are sampled here."""
 
 
 class Watch:
@@ -106,6 +118,7 @@ class Watch:
         visits = Visits(alias, self.token, house.statements, remembered.statements, remembered.kinds)
         locks = LockVisits(alias, self.token, house.locks)
         held = ConnectionVisits(alias, self.token, house.connections)
+        replication = ReplicationVisits(self.target, self.token, house.replication)
         slot = loop.time() + delay
         try:
             while True:
@@ -126,6 +139,8 @@ class Watch:
                 )
                 first_look = first_look and metrics.up is None
                 snapshot = await locks.after(sampler.server, snapshot, loop.time())
+                received = {} if snapshot is None else house.courses.received(snapshot, house.interval)
+                snapshot = await replication.after(sampler.server, snapshot, received, loop.time())
                 snapshot = await held.after(sampler.server, snapshot, loop.time())
                 snapshot = await visits.after(sampler.server, snapshot, loop.time())
                 changed = None if found.states == states else _stored(found.states)
@@ -140,6 +155,7 @@ class Watch:
                 if metrics.up is False:
                     slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
         finally:
+            house.courses.forget(alias)
             await sampler.close()
 
     async def _until(self, slot: float, lost: asyncio.Event) -> float:
@@ -172,7 +188,9 @@ class Watch:
         snapshot: Snapshot | None = None
         try:
             snapshot = await sampler.snapshot(now, started, limit=min(_MOST_FOR_ONE_SAMPLE, 0.9 * interval))
-            metrics = rates.metrics(snapshot, previous, earlier)
+            self._house.courses.add(self.target, snapshot)
+            behind = self._house.courses.applied(snapshot, interval)
+            metrics = rates.metrics(snapshot, previous, earlier, behind)
         except ServerError as error:
             metrics = rates.down(alias, now, error, earlier, (monotonic() - started) * 1000)
         except Exception as error:

@@ -304,7 +304,18 @@ async def test_what_is_left_out_for_its_cost_says_so(monkeypatch: pytest.MonkeyP
 def test_the_list_is_complete_ordered_and_named_once() -> None:
     names = [collector.name for collector in ALL]
     assert sorted(names) == sorted(
-        ["status", "variables", "innodb", "sessions", "locks", "replication", "statements", "tables", "host"]
+        [
+            "status",
+            "variables",
+            "innodb",
+            "sessions",
+            "locks",
+            "replication",
+            "heartbeat",
+            "statements",
+            "tables",
+            "host",
+        ]
     )
     assert names[0] == "status", "the others' rates need its uptime"
     assert all(collector.help.endswith(".") and collector.limit <= 5 for collector in ALL)
