@@ -186,6 +186,14 @@ class ReplicationSerializer(Answer):
     )
     replication_lag = serializers.FloatField(allow_null=True, help_text=_help("replication_lag"))
     replication_channels = ReplicationChannelSerializer(many=True, allow_null=True)
+    findings = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The ids of its findings; `replication/` tells what they are.",
+    )
+    catch_up_seconds = serializers.FloatField(
+        allow_null=True,
+        help_text="In how many it will have caught up; null where it does not, or nobody knows.",
+    )
 
 
 class DashboardSerializer(Answer):

@@ -13,6 +13,7 @@ from dbvigil.api import (
     lock_views,
     preview_views,
     query_views,
+    replication_views,
     views,
     window_views,
 )
@@ -28,6 +29,7 @@ urlpatterns = [
     path("deadlocks/", lock_views.DeadlocksView.as_view(), name="deadlocks"),
     path("lock-waits/", lock_views.LockWaitsView.as_view(), name="lock-waits"),
     path("connections/", connection_views.ConnectionsView.as_view(), name="connections"),
+    path("replication/", replication_views.ReplicationView.as_view(), name="replication"),
     path("deployments/", query_views.DeploymentsView.as_view(), name="deployments"),
     path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
     path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),

@@ -30,7 +30,11 @@ _HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow, noarchive",
 }
-_PLACES = (("Slow queries", "dbvigil:dbvigil-slow-queries"), ("Locks", "dbvigil:dbvigil-locks"))
+_PLACES = (
+    ("Slow queries", "dbvigil:dbvigil-slow-queries"),
+    ("Locks", "dbvigil:dbvigil-locks"),
+    ("Replication", "dbvigil:dbvigil-replication"),
+)
 P = ParamSpec("P")
 _LINE_BREAKS = ("\n", "\t")
 

@@ -50,6 +50,7 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("GET", "connections/"),
         ("GET", "deadlocks/"),
         ("GET", "lock-waits/"),
+        ("GET", "replication/"),
         ("GET", "deployments/"),
         ("POST", "deployments/"),
         ("GET", "health/"),

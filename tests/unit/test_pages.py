@@ -384,5 +384,6 @@ def test_there_are_no_other_pages() -> None:
         "acknowledge/<str:token>/",
         "runbooks/<slug:name>/",
         "locks/",
+        "replication/",
         "slow-queries/",
     }

@@ -20,6 +20,7 @@ from dbvigil.management.actions import (
     suppress,
     test_alerts,
     threshold,
+    topology,
     verify_audit,
 )
 from dbvigil.management.actions.base import Action
@@ -32,6 +33,7 @@ ACTIONS: tuple[Action, ...] = (
     slow_queries.ACTION,
     locks.ACTION,
     connections.ACTION,
+    topology.ACTION,
     deployed.ACTION,
     advise.ACTION,
     alerts.ACTION,
