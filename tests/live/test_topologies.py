@@ -1,0 +1,165 @@
+"""Topologies of real servers, as they are found by themselves: chain, star, two sources, circle, delayed replica, group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dbvigil.replication.report import Report
+from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
+from tests.support import groups
+from tests.support.observer import Observer, found
+from tests.support.servers import PrivateServers
+
+TWO = pytest.mark.parametrize("name", ["mysql-9.7", "mariadb-10.11"])
+
+
+def make(servers: PrivateServers, name: str, count: int, *, domains: bool = False) -> list[PrivateServer]:
+    """Servers that are ready to replicate; with `domains` each has a GTID domain of its own."""
+    flavor = name.split("-", 1)[0]
+    common = {"binlog-expire-logs-seconds": "2592000", "relay-log-recovery": "ON"}
+    return [
+        servers(name, options={**replication_options(flavor, domain=number if domains else 0), **common})
+        for number in range(1, count + 1)
+    ]
+
+
+def read_only(*servers: PrivateServer) -> None:
+    for server in servers:
+        server.execute("SET GLOBAL read_only = ON")
+
+
+@asynccontextmanager
+async def observing(**servers: PrivateServer) -> AsyncIterator[Observer]:
+    observer = Observer(**servers)
+    try:
+        yield observer
+    finally:
+        await observer.close()
+
+
+def edges(seen: Report) -> list[tuple[str, str]]:
+    return sorted((edge.source, edge.replica) for edge in seen.topology.edges)
+
+
+def roles(seen: Report) -> dict[str, str]:
+    return {node.name: node.role for node in seen.topology.nodes}
+
+
+@TWO
+async def test_a_chain_and_a_star(private_server: PrivateServers, name: str) -> None:
+    a, b, c, d = make(private_server, name, 4)
+    attach_replica(a, b)
+    attach_replica(b, c)
+    attach_replica(a, d)
+    read_only(b, c, d)
+    a.execute("CREATE DATABASE shop")
+    for replica in (b, c, d):
+        await asyncio.to_thread(wait_until_caught_up, replica, a)
+    async with observing(a=a, b=b, c=c, d=d) as observer:
+        seen = await observer.until_found()
+        assert edges(seen) == [("a", "b"), ("a", "d"), ("b", "c")]
+        assert roles(seen) == {"a": "source", "b": "both", "c": "replica", "d": "replica"}
+        # The middle of the chain dies: those around it stay where they were.
+        b.kill()
+        seen = await observer.until_found(("c", "source_unreachable"))
+        assert edges(seen) == [("a", "b"), ("a", "d"), ("b", "c")]
+        assert seen.topology.node("b").up is False
+
+
+@TWO
+async def test_two_sources(private_server: PrivateServers, name: str) -> None:
+    one, two, replica = make(private_server, name, 3, domains=True)
+    attach_replica(one, replica, channel="one")
+    attach_replica(two, replica, channel="two")
+    read_only(replica)
+    async with observing(one=one, two=two, replica=replica) as observer:
+        seen = await observer.until_found()
+        assert edges(seen) == [("one", "replica"), ("two", "replica")]
+        assert [channel["source"] for channel in seen.databases["replica"]["channels"]] == ["one", "two"]
+        replica.execute(
+            "STOP REPLICA SQL_THREAD FOR CHANNEL 'two'"
+            if replica.flavor == "mysql"
+            else "STOP SLAVE 'two' SQL_THREAD"
+        )
+        seen = await observer.until_found(("replica", "applier_stopped"))
+        assert seen.findings[0].channel == "two"
+
+
+@TWO
+async def test_a_circle(private_server: PrivateServers, name: str) -> None:
+    a, b = make(private_server, name, 2)
+    attach_replica(a, b)
+    attach_replica(b, a)
+    a.execute("CREATE DATABASE shop")
+    await asyncio.to_thread(wait_until_caught_up, b, a)
+    b.execute("CREATE TABLE shop.t (id INT PRIMARY KEY)")
+    await asyncio.to_thread(wait_until_caught_up, a, b)
+    async with observing(a=a, b=b) as observer:
+        seen = await observer.until_found()
+        assert seen.topology.circles == (("a", "b"),)
+        assert roles(seen) == {"a": "both", "b": "both"}
+
+
+@TWO
+async def test_a_delayed_replica_is_judged_by_what_exceeds_its_delay(
+    private_server: PrivateServers, name: str
+) -> None:
+    a, b = make(private_server, name, 2)
+    a.execute("CREATE DATABASE shop")
+    a.execute("CREATE TABLE shop.t (id INT PRIMARY KEY)")
+    attach_replica(a, b, delay=30)
+    read_only(b)
+    async with observing(a=a, b=b) as observer:
+        await observer.until(lambda _: (observer.channel("b").lag or 0) > 1)
+        seen = observer.report
+        assert found(seen) == []
+        assert seen.databases["b"]["lag"] == 0
+        (channel,) = seen.databases["b"]["channels"]
+        assert channel["delay"] == 30
+        assert channel["cause"]["kind"] == "intended_delay"
+
+
+async def test_a_group_of_three(private_server: PrivateServers) -> None:
+    first, second, third = await asyncio.to_thread(groups.group, private_server, "mysql-9.7")
+    async with observing(a=first, b=second, c=third) as observer:
+        seen = await observer.until_found()
+        (group,) = seen.topology.groups
+        assert group.name == groups.NAME
+        assert {member.node: member.state for member in group.members} == dict.fromkeys("abc", "ONLINE")
+        assert [member.node for member in group.members if member.role == "PRIMARY"] == ["a"]
+        assert roles(seen) == {"a": "member", "b": "member", "c": "member"}
+        assert seen.topology.edges == ()
+        third.kill()
+        seen = await observer.until_found(("c", "member_lost"), seconds=40)
+        third.start()
+
+
+async def test_semi_synchronous_replication_that_falls_back(private_server: PrivateServers) -> None:
+    options = {**replication_options("mysql"), "plugin-load-add": "semisync_source.so;semisync_replica.so"}
+    keep = {"binlog-expire-logs-seconds": "2592000"}
+    source = private_server(
+        "mysql-9.7",
+        options={
+            **options,
+            **keep,
+            "loose-rpl-semi-sync-source-enabled": "ON",
+            "loose-rpl-semi-sync-source-timeout": 200,
+        },
+    )
+    replica = private_server(
+        "mysql-9.7",
+        options={**options, **keep, "loose-rpl-semi-sync-replica-enabled": "ON", "read-only": "ON"},
+    )
+    attach_replica(source, replica)
+    await asyncio.to_thread(wait_until_caught_up, replica, source)
+    async with observing(source=source, replica=replica) as observer:
+        await observer.until_found()
+        replica.execute("STOP REPLICA IO_THREAD")
+        source.execute("CREATE DATABASE shop")
+    async with observing(source=source, replica=replica) as observer:
+        seen = await observer.until_found(("replica", "receiver_stopped"), ("source", "semisync_degraded"))
+        assert len(seen.topology.edges) == 1
