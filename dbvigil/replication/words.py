@@ -66,7 +66,9 @@ def server(node: Row) -> str:
     if node["database"] is None:
         facts.append("not monitored")
     else:
-        facts += [" ".join(part for part in (_FLAVORS.get(node["flavor"], ""), node["version"]) if part)]
+        # What stands behind the number says the flavor again, and how the server was packed.
+        version = (node["version"] or "").partition("-")[0]
+        facts += [" ".join(part for part in (_FLAVORS.get(node["flavor"], ""), version) if part)]
         facts.append(_ROLES[node["role"]])
         if node["read_only"] and node["role"] in ("replica", "both"):
             facts.append("read only")

@@ -14,7 +14,7 @@ import pytest
 from dbvigil.replication.findings.threads import SILENT_SECONDS
 from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
 from tests.support.observer import Observer, found
-from tests.support.partition import Partition
+from tests.support.partition import Partition, Unable
 from tests.support.servers import PrivateServers
 from tests.support.waiting import wait_for
 
@@ -284,7 +284,10 @@ async def test_a_cut_network_is_told_and_lag_goes_on_growing(
     private_server: PrivateServers, release: str
 ) -> None:
     pair = unattached(private_server, release)
-    between = Partition(pair.source.host, pair.source.port)
+    try:
+        between = Partition(pair.source.host, pair.source.port)
+    except Unable as error:
+        pytest.skip(f"no network namespace can be made here: {error}")
     try:
         attach_replica(pair.source, pair.replica, address=between.address)
         wait_until_caught_up(pair.replica, pair.source)
@@ -296,9 +299,8 @@ async def test_a_cut_network_is_told_and_lag_goes_on_growing(
             assert "The monitor reaches the source" in seen.findings[0].detail
             channel = observer.channel("replica")
             assert channel.io_running is True, "the server itself believes in its connection"
-            assert channel.lag is not None
-            assert channel.lag >= SILENT_SECONDS
             assert channel.lag_source == "positions"
+            await observer.until(lambda _: (observer.channel("replica").lag or 0) >= SILENT_SECONDS + 1)
             (edge,) = seen.topology.edges
             assert edge.source == "source", "though it is reached by another address"
     finally:
