@@ -46,8 +46,9 @@ class SlowQuery:
     Times are seconds, `share_of_load` percent of all statement time of the same source and span, `rows_examined` and `rows_sent`
     totals. What a source cannot tell is None. `query` has its literals replaced; `sample` holds one statement with its literals only where
     redaction is off. `fingerprint` is the text in the percona dialect, `query_id` its 16 hex digits, `digest` the server's own key.
-    `patterns` are the ids of the rules that found something. `is_new`: first seen in the last seven days. `trend`: its time an execution
-    as a multiple of that in the span before. `callers`: executions by what the statements' comments name (view, route, task).
+    `patterns` are the ids of the rules that found something. `is_new`: first seen in the last seven days; None where too little was
+    known by then. `trend`: its time an execution as a multiple of that in the span before. `callers`: executions by what the statements'
+    comments name (view, route, task).
     `since_deployment`: the newest deployment of the last week and what it did: `{"name", "at", "is_new", "trend", "slower",
     "plan_changed"}`.
     `plan_history`: the plans that it had, the present one first: `{"hash", "first_seen", "last_seen", "changes"}`.

@@ -48,7 +48,9 @@ class SinceDeploymentSerializer(Answer):
 
     name = serializers.CharField()
     at = Moment()
-    is_new = serializers.BooleanField(help_text="It was not seen before.")
+    is_new = serializers.BooleanField(
+        allow_null=True, help_text="It was not seen before; null where too little was known by then."
+    )
     trend = serializers.FloatField(
         allow_null=True, help_text="Its time an execution as a multiple of that before the deployment."
     )
@@ -115,7 +117,10 @@ class SlowQuerySerializer(Answer):
     recommendations = RecommendationSerializer(many=True)
     plan = serializers.DictField(allow_null=True, help_text="The newest plan, as one tree for both flavors.")
     plan_history = PlanChangeSerializer(many=True, help_text="The plans that it had, the present one first.")
-    is_new = serializers.BooleanField(allow_null=True, help_text="First seen in the last seven days.")
+    is_new = serializers.BooleanField(
+        allow_null=True,
+        help_text="First seen in the last seven days; null where too little was known by then.",
+    )
     trend = _number("Its time an execution as a multiple of that in the span before.")
     since_deployment = SinceDeploymentSerializer(
         allow_null=True, help_text="null where nothing was deployed in the last week."

@@ -16,8 +16,8 @@ from dbvigil.types import ServerInfo
 MOST_DIGESTS = 1_000
 """Digests of one reading, those that took most time. What the rest took together is read as one sum."""
 
-# The row without a digest holds what did not fit into the table: it is in the totals, and is no kind of statement. The monitor's own
-# statements are recognized by the comment-free text that the server keeps, and are few; they stay in, as any other client's.
+# The row without a digest holds what did not fit into the table: it is in the totals, and is no kind of statement. So are the monitor's
+# own statements (`statements.administrative`).
 DIGESTS = """
     SELECT SCHEMA_NAME AS home, DIGEST AS kind, COUNT_STAR AS count, SUM_TIMER_WAIT AS total_time,
            MAX_TIMER_WAIT AS max_time, SUM_LOCK_TIME AS lock_time, SUM_ERRORS AS errors, SUM_ROWS_AFFECTED AS rows_affected,

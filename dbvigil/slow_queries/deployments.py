@@ -13,6 +13,7 @@ from dbvigil.errors import ConfigurationError
 from dbvigil.models import Deployment, QueryKind, QueryPlan
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.rules.statistics_history import latency_regression
+from dbvigil.slow_queries.novelty import is_new
 from dbvigil.slow_queries.past import figures_between, trend
 from dbvigil.types import iso_utc
 
@@ -58,14 +59,17 @@ class Comparison:
     since: Mapping[int, Figures] = field(default_factory=dict)
     before: Mapping[int, Figures] = field(default_factory=dict)
 
-    def of(self, kind: QueryKind, plans: Sequence[QueryPlan]) -> dict[str, Any]:
-        """What it did to one kind of statement. `trend`: its time an execution as a multiple of that before, None where unknown."""
+    def of(self, kind: QueryKind, plans: Sequence[QueryPlan], known: datetime | None) -> dict[str, Any]:
+        """What it did to one kind of statement of a database whose first was seen at `known`.
+
+        `trend`: its time an execution as a multiple of that before, None where unknown.
+        """
         since, before = self.since.get(kind.id), self.before.get(kind.id)
         slower = [] if since is None or before is None else latency_regression(before, since)
         return {
             "name": self.deployment.name,
             "at": iso_utc(self.deployment.at),
-            "is_new": kind.first_seen >= self.deployment.at,
+            "is_new": is_new(kind.first_seen, known, self.deployment.at),
             "trend": None if since is None else trend(before, since),
             "slower": slower[0].detail if slower else "",
             "plan_changed": len(plans) > 1 and plans[0].first_seen >= self.deployment.at,

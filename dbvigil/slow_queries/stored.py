@@ -17,12 +17,12 @@ from dbvigil.queries.severity import severity
 from dbvigil.query import QuerySeverity, QuerySource, Recommendation, SlowQuery
 from dbvigil.slow_queries import built, facts
 from dbvigil.slow_queries.deployments import Comparison, comparison
+from dbvigil.slow_queries.novelty import NEW_FOR, is_new, known_since
 from dbvigil.slow_queries.packing import Window
 from dbvigil.slow_queries.past import changed, figures_between, plans_of, trend, windows_of
 from dbvigil.slow_queries.storing import read_windows
 from dbvigil.types import Flavor, iso_utc
 
-NEW_FOR = timedelta(days=7)
 RUNNING_FOR = timedelta(seconds=150)
 """How old the last visit may be for what ran then to be told: two visits and a little more."""
 MOST = 1_000
@@ -107,7 +107,7 @@ def collected(
     earlier = figures_between(database, sources, now - 2 * span, now - span)
     deployment = comparison(database, sources, now)
     plans = plans_of([one.kind.id for one in worst])
-    indexes, advisor = built.of_database(database), Advisor(database)
+    indexes, advisor, known = built.of_database(database), Advisor(database), known_since(database)
     found = [
         _answer(
             one,
@@ -119,6 +119,7 @@ def collected(
             deployment,
             indexes,
             advisor,
+            known,
         )
         for one in worst
     ]
@@ -205,6 +206,7 @@ def _answer(
     deployment: Comparison | None,
     indexes: Mapping[str, ProvedIndex],
     advisor: Advisor,
+    known_from: datetime | None,
 ) -> SlowQuery:
     kind, figures = one.kind, one.figures
     # The log has it as the client wrote it: its fingerprint is the one that other tools know.
@@ -238,9 +240,9 @@ def _answer(
     had = plans.get(kind.id, [])
     return replace(
         advisor.on(answer, schema_of(stored.get("tables", ()))),
-        is_new=kind.first_seen >= now - NEW_FOR,
+        is_new=is_new(kind.first_seen, known_from, now - NEW_FOR),
         trend=trend(before, figures),
-        since_deployment=None if deployment is None else deployment.of(kind, had),
+        since_deployment=None if deployment is None else deployment.of(kind, had, known_from),
         plan=had[0].plan if had else None,
         plan_history=tuple(
             {

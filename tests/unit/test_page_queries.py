@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dbvigil.django_advice import facts
-from dbvigil.models import TargetState
+from dbvigil.models import QueryKind, TargetState
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.plan import Plan, PlanNode
 from dbvigil.queries.rules.ddl import add_index
@@ -86,6 +86,9 @@ def test_advice_plan_and_deployment_are_there(users: dict[str, User], kept: stor
     plan = Plan(PlanNode("filesort", (leaf,)), "1" * 16)
     analysis.keep([analysis.Analysis(kept[NAME], [advice], ["no such table"], plan)], now)
     deployments.deployed("v1.2", "", "ada", now, minutes_ago=10)
+    QueryKind.objects.create(
+        database="shop", source="digest", key="old", first_seen=now - timedelta(days=2), seen_on=now.date()
+    )
     text = text_of(signed_in(users["reader"]))
     assert "ALTER TABLE `orders` ADD …" in text
     assert "filesort\n  table · orders · reads the whole table · about 20,000 rows · where total = ?" in text

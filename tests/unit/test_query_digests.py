@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dbvigil.queries.digests import Reading, between, merged
+from dbvigil.queries.digests import NEWS, Reading, between, merged
 from dbvigil.queries.figures import Figures
+from dbvigil.queries.statements import administrative
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD = NOW - timedelta(days=3)
@@ -73,3 +74,14 @@ def test_readings_of_what_was_seen_since_add_up() -> None:
     third = reading(2, 120, bb=figures(100))
     assert between(merged(first, second), third).digests[("shop", "bb")].count == 10
     assert merged(first, reading(3, 5)).digests == {}, "nothing is left of before a restart"
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+def test_the_monitors_own_question_is_known_though_it_is_cut(spaced: bool) -> None:
+    text = " ".join(NEWS.format(since="?", p95="`QUANTILE_95`").split()).replace("LAST_SEEN", "`LAST_SEEN`")
+    assert administrative("", (text.replace("IF(", "IF ( ") if spaced else text)[:900])
+
+
+def test_a_question_of_an_application_is_its_own() -> None:
+    assert not administrative("", "SELECT SQL_BIG_RESULT IF(`paid`, ?, ?) FROM `orders` GROUP BY `day`")
+    assert not administrative("shop", "EXPLAIN SELECT ?")

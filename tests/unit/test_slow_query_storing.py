@@ -16,6 +16,7 @@ from dbvigil.query import Recommendation
 from dbvigil.slow_queries import analysis, deployments, proved, storing
 from dbvigil.slow_queries.collecting import Description
 from dbvigil.slow_queries.log_source import Name
+from dbvigil.slow_queries.novelty import is_new
 from dbvigil.slow_queries.stored import collected, covers, slow_queries, troubles
 from dbvigil.slow_queries.waiting import CAPACITY, Waiting
 from tests.support.kinds import BY_ADDRESS, NOW, REPORT, TEXTS, found, keep, lease, proof
@@ -129,6 +130,25 @@ def test_what_is_new_is_told() -> None:
     report, address = collected("shop", timedelta(hours=1), NOW)
     assert (report.is_new, address.is_new) == (False, True)
     assert report.first_seen == NOW - timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("first_seen", "known", "answer"),
+    [
+        (timedelta(days=8), timedelta(days=30), False),
+        (timedelta(days=6), timedelta(days=30), True),
+        (timedelta(days=6), timedelta(days=7), True),
+        (timedelta(days=2), timedelta(days=2.5), None),
+        (timedelta(days=2), timedelta(days=2), None),
+        (timedelta(days=1), timedelta(days=2), True),
+        (timedelta(days=2), None, None),
+    ],
+)
+def test_nothing_is_new_to_who_knows_nothing_older(
+    first_seen: timedelta, known: timedelta | None, answer: bool | None
+) -> None:
+    since = None if known is None else NOW - known
+    assert is_new(NOW - first_seen, since, NOW - timedelta(days=7)) is answer
 
 
 def test_digest_and_log_of_one_statement_meet() -> None:
@@ -359,7 +379,7 @@ def test_the_newest_deployment_of_a_database_or_of_all_counts() -> None:
     deployments.deployed("here", "shop", "", NOW, minutes_ago=120)
     told = collected("shop", timedelta(hours=1), NOW)[0].since_deployment
     assert told is not None
-    assert (told["name"], told["is_new"], told["trend"]) == ("everywhere", True, None)
+    assert (told["name"], told["is_new"], told["trend"]) == ("everywhere", None, None)
 
 
 @pytest.mark.parametrize(
