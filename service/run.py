@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -32,6 +32,8 @@ from service.demo.shop import DemoShop
 from service.parts import Part, say
 
 _READY_WITHIN = 60.0
+DEMO_TARGETS = "demo-targets"
+"""Where in the home the settings find the demo's targets."""
 # Ours is on this machine, so no proxy of the environment is asked for it.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -69,6 +71,8 @@ def run(ended: threading.Event) -> None:
     environment = {"DB_ALERT_BASE_URL": f"http://127.0.0.1:{port}/", **os.environ}
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sole_use(home))
+        # One that was killed could not take back what it had told.
+        (home / DEMO_TARGETS).unlink(missing_ok=True)
         password, token = _prepare(home)
         tends = []
         demo: Collection[str] = ()
@@ -78,7 +82,7 @@ def run(ended: threading.Event) -> None:
             except SandboxError as error:
                 raise RunError(f"the demo's servers cannot be started: {error}") from None
             demo = shop.urls
-            environment["DB_MONITORING_TARGETS"] = " ".join(f"{name}={url}" for name, url in demo.items())
+            environment["DB_MONITORING_TARGETS"] = stack.enter_context(_told(home, demo))
             tends.append(shop.tend)
         parts = [
             Part("web server", web_command(port), environment),
@@ -135,6 +139,19 @@ def _sole_use(home: Path) -> Iterator[None]:
                 f"DBVIGIL_HOME: {home} is in use by another run; stop it or choose another"
             ) from None
         yield
+
+
+@contextlib.contextmanager
+def _told(home: Path, demo: Mapping[str, str]) -> Iterator[str]:
+    """The demo's targets as the setting has them, told to every command on this home while it runs."""
+    targets = " ".join(f"{name}={url}" for name, url in demo.items())
+    draft = home / f"{DEMO_TARGETS}.draft"
+    draft.write_text(targets)
+    draft.replace(home / DEMO_TARGETS)
+    try:
+        yield targets
+    finally:
+        (home / DEMO_TARGETS).unlink(missing_ok=True)
 
 
 def _prepare(home: Path) -> tuple[str, str]:

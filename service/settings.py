@@ -159,4 +159,16 @@ LOGGING = {
     "loggers": {"dbvigil": {"level": os.environ.get("DBVIGIL_LOG_LEVEL", "INFO")}},
 }
 
-globals().update(from_environment(os.environ))
+_DEMO_TARGETS = HOME / "demo-targets"
+"""While `make run` runs its demo: the demo's servers as `DB_MONITORING_TARGETS` names them, so that every command can reach them too."""
+
+
+def _environment() -> dict[str, str]:
+    given = dict(os.environ)
+    if not given.get("DB_MONITORING_TARGETS", "").strip():
+        with contextlib.suppress(FileNotFoundError):
+            given["DB_MONITORING_TARGETS"] = _DEMO_TARGETS.read_text()
+    return given
+
+
+globals().update(from_environment(_environment()))

@@ -90,11 +90,14 @@ def test_one_command_shows_a_live_source_and_replica(start: Callable[[], Run]) -
     assert all(entry["last_sample"] for entry in health["databases"].values())
     # Another shell needs no more than the home folder.
     assert set(run.service.command("status")["databases"]) == {"shop", "shop-replica"}
+    assert run.service.command("slow-queries", "--now", "--database", "shop", "--limit", "1")["results"]
+    assert (home / "demo-targets").stat().st_mode & 0o777 == 0o600
     with urllib.request.urlopen(f"{run.url}admin/login/", timeout=10) as answer:
         assert answer.status == 200
     assert run.end(signal.SIGINT) == ""
     assert run.make.returncode == 0
     assert run.survivors() == []
+    assert not (home / "demo-targets").exists()
 
     again = start()
     assert (again.password, again.token) == (run.password, run.token)
