@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.raised import HTML, LINES
 from tests.support.service import Service
+from tests.support.waiting import PATIENCE
 
 RAISE = """
 from tests.support.raised import fire
@@ -107,7 +108,7 @@ def test_delivery_runs_until_it_is_told_to_stop(shop: Service, number: signal.Si
         lambda: shop.rows("SELECT 1 FROM dbvigil_delivery WHERE attempts > 0"), 20, "nothing is tried"
     )
     process.send_signal(number)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert json.loads(out) == {"identity": identity, "channels": ["webhook"]}
     assert "The delivery has stopped." in shop.log()

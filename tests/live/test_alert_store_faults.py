@@ -22,6 +22,7 @@ from tests.support.postgres import Cluster
 from tests.support.receiver import Receiver
 from tests.support.servers import PrivateServers, monitoring_url
 from tests.support.service import Service
+from tests.support.waiting import PATIENCE
 
 HISTORY = """
 import json
@@ -116,7 +117,7 @@ def test_trouble_that_begins_meanwhile_is_on_record_and_told_once(
     assert "Traceback" not in service.log()
     assert service.manage("database_monitor", "verify-audit").returncode == 0
     monitor.terminate()
-    assert monitor.wait(20) == 0
+    assert monitor.wait(PATIENCE) == 0
 
 
 def history(service: Service) -> list[dict[str, Any]]:

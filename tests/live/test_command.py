@@ -24,6 +24,7 @@ import pytest
 from dbvigil.sandbox import PrivateServer
 from tests.support.servers import monitoring_url
 from tests.support.service import ROOT, Service
+from tests.support.waiting import PATIENCE
 
 COMMAND = (sys.executable, "manage.py", "database_monitor")
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -67,7 +68,7 @@ def test_start_says_what_it_does_and_that_it_has_stopped(shop: Service) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         process = shop.start_monitor("--interval", "1")
         process.send_signal(number)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         assert output.splitlines() == [
             "Monitoring shop every 1 s. Ctrl-C stops it.",
@@ -78,7 +79,7 @@ def test_start_says_what_it_does_and_that_it_has_stopped(shop: Service) -> None:
 def test_start_with_json_writes_its_document_once_it_runs_and_nothing_else(shop: Service) -> None:
     process = shop.start_monitor("--interval", "1", "--json")
     process.terminate()
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=PATIENCE)
     document = json.loads(output)
     assert document["running"] is True and document["since"].endswith("Z")
     assert (document["databases"], document["interval_seconds"], document["standby"]) == (
@@ -91,7 +92,7 @@ def test_start_with_json_writes_its_document_once_it_runs_and_nothing_else(shop:
 def test_stop_waits_and_says_so_and_start_tells_who_stopped_it(shop: Service) -> None:
     process = shop.start_monitor("--interval", "1")
     assert shop.manage("database_monitor", "stop").stdout == "The monitor has stopped.\n"
-    output, _ = process.communicate(timeout=5)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert output.splitlines()[-1] == "The monitor has stopped, as it was told elsewhere."
     assert shop.manage("database_monitor", "stop").stdout == "No monitor is running.\n"
     assert shop.command("stop")["was_running"] is False
@@ -101,7 +102,7 @@ def test_a_second_start_says_that_it_stands_by(shop: Service) -> None:
     shop.start_monitor("--interval", "1")
     second = shop.start_monitor("--interval", "1")
     second.terminate()
-    output, _ = second.communicate(timeout=10)
+    output, _ = second.communicate(timeout=PATIENCE)
     assert output.startswith("Another monitor runs; this one stands by")
 
 
@@ -372,6 +373,6 @@ def test_watch_in_a_pipe_is_one_line_for_every_new_sample(shop: Service) -> None
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     pattern = r"\d{4}-\d\d-\d\dT\S+Z shop healthy score=100 connections=\d+/151 queries=\S+\n"
     assert all(re.fullmatch(pattern, line) for line in lines), lines

@@ -27,6 +27,7 @@ from tests.support.servers import (
     monitoring_url,
 )
 from tests.support.service import Service
+from tests.support.waiting import PATIENCE
 
 INTERVAL = 1.0
 
@@ -301,7 +302,7 @@ def test_on_postgresql_samples_wait_out_a_read_only_service_database(
     gaps = [later - earlier for earlier, later in pairwise(times())]
     assert max(gaps) <= 2 * INTERVAL, "samples were lost"
     monitor.terminate()
-    assert monitor.wait(10) == 0
+    assert monitor.wait(PATIENCE) == 0
     assert "Traceback" not in watched.log()
 
 

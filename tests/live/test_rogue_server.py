@@ -30,6 +30,7 @@ from dbvigil.server import Server
 from dbvigil.targets import Target, TlsMode, TlsOptions
 from tests.support import rogue
 from tests.support.rogue import COLUMN_NUMBER, COLUMN_TEXT, Line, Rogue, Script
+from tests.support.waiting import BOUNDED
 
 PASSWORD = "kZ7w-Sécret"
 
@@ -260,7 +261,7 @@ async def test_silence_ends_at_the_limit(script: Script) -> None:
         subject = Server(target(enemy.port), connect_timeout=0.3, read_timeout=5)
         started = time.monotonic()
         error = await failure(subject)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < BOUNDED
     assert isinstance(error, ServerTimeout)
     assert "accepted the connection and did not answer within 0.3 s" in error.cause
 
@@ -280,7 +281,7 @@ async def test_silence_during_a_statement_ends_at_the_limit(packets: list[bytes]
         await subject.connect()
         started = time.monotonic()
         error = await failure(subject)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < BOUNDED
     assert isinstance(error, ServerTimeout) and "a statement within 0.3 s" in error.cause
 
 

@@ -33,6 +33,7 @@ from tests.support.servers import (
     PrivateServers,
     available,
 )
+from tests.support.waiting import BOUNDED
 
 PASSWORD = "Pä$$ wörd/'\"\\%"
 
@@ -433,7 +434,7 @@ async def test_the_target_s_own_limits_win(mariadb: PrivateServer) -> None:
         started = time.monotonic()
         with pytest.raises(ServerError):
             await server.rows("SELECT SLEEP(5)")
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 4
 
 
 # -- during a statement
@@ -471,7 +472,7 @@ async def test_a_lock_is_not_waited_for(any_server: PrivateServer) -> None:
             started = time.monotonic()
             with pytest.raises(StatementFailed, match="holds a lock") as caught:
                 await server.rows("SELECT * FROM locking.t")
-            assert caught.value.code == 1205 and time.monotonic() - started < 4
+            assert caught.value.code == 1205 and time.monotonic() - started < BOUNDED
             assert server.connected
 
 
@@ -481,7 +482,7 @@ async def test_a_statement_ends_at_the_server_s_limit(any_server: PrivateServer)
         started = time.monotonic()
         with pytest.raises(StatementFailed, match="time limit was reached"):
             await server.rows(sql)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < BOUNDED
         assert server.connected
 
 
@@ -535,13 +536,13 @@ async def test_a_paused_server(private_server: PrivateServers, release: str) -> 
         await server.rows("SELECT 1 AS one")
     with pytest.raises(ServerTimeout, match="accepted the connection and did not answer"):
         await server.rows("SELECT 1 AS one")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < BOUNDED
     private.resume()
     assert await server.rows("SELECT 1 AS one") == [{"one": 1}]
     private.pause()
     started = time.monotonic()
     await server.close()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < BOUNDED
     assert not server.connected
     private.resume()
 

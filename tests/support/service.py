@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -76,7 +78,7 @@ class Service:
         """`database_monitor start` as a process of its own, running when this returns."""
         process = self.popen(sys.executable, "manage.py", "database_monitor", "start", *flags)
         self.wait_for(
-            lambda: process.poll() is not None or self.runs(process.pid), 20, "the monitor does not start"
+            lambda: process.poll() is not None or self.runs(process.pid), what="the monitor does not start"
         )
         assert process.poll() is None, self.log()
         return process
@@ -90,7 +92,7 @@ class Service:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=2 * PATIENCE,
             check=False,
         )
         if expect is not None:
@@ -156,10 +158,10 @@ class Service:
         return json.loads(found[0][0]) if found and found[0][0] else {}
 
     def wait_for(
-        self, done: Callable[[], object], seconds: float = 20, what: str = "it did not happen"
+        self, done: Callable[[], object], seconds: float = PATIENCE, what: str = "it did not happen"
     ) -> float:
-        """Polls until `done` is true; the seconds it took. Fails with `what` and the processes' log."""
-        started = time.monotonic()
+        """Polls until `done` is true; the seconds it took. Fails with `what` and the processes' log after `seconds`, and `PATIENCE`."""
+        started, seconds = time.monotonic(), max(seconds, PATIENCE)
         while not done():
             if time.monotonic() - started > seconds:
                 pytest.fail(f"{what} within {seconds:g} s\n{self.log()}")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+PATIENCE = 60.0
+"""Seconds until a test gives up waiting, at least. A busy machine is slow, and no test is about that."""
+BOUNDED = 15.0
+"""Seconds within which something has ended that would otherwise have waited for ever."""
 
-def wait_for(done: Callable[[], object], what: str, seconds: float = 20) -> None:
-    """Polls until `done` is true; fails with `what` when it does not come to pass within `seconds`."""
+
+def wait_for(done: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Polls until `done` is true; fails with `what` when it does not come to pass within `seconds`, and `PATIENCE`."""
+    seconds = max(seconds, PATIENCE)
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
