@@ -43,6 +43,7 @@ class Facts:
     channels: Sequence[Row] = ()
     replicas: Sequence[Row] | None = None
     members: Sequence[Row] = ()
+    member_errors: Sequence[Row] = ()
     keyless: Row | None = None
     appliers: Sequence[Row] = ()
     executed: str | None = None
@@ -94,6 +95,7 @@ class Facts:
             "channels": [dict(row) for row in self.channels],
             "replicas": None if self.replicas is None else [dict(row) for row in self.replicas],
             "members": [dict(row) for row in self.members],
+            "member_errors": [dict(row) for row in self.member_errors],
             "keyless": None if self.keyless is None else dict(self.keyless),
             "appliers": [dict(row) for row in self.appliers],
             "executed": self.executed,

@@ -247,6 +247,32 @@ def test_groups(states: tuple[str, ...], expected: list[tuple[str, str]]) -> Non
     assert found(grouped(1, seen), grouped(2, seen), third) == expected
 
 
+def test_no_majority_is_told_of_a_member_that_is_left() -> None:
+    seen = members(a="UNREACHABLE", b="UNREACHABLE", c="ONLINE")
+    assert ("c", "no_quorum") in found(grouped(3, seen))
+
+
+def test_what_a_member_stopped_on_is_told() -> None:
+    seen, error = (
+        members(a="ONLINE", b="ONLINE"),
+        {"channel": "group_replication_applier", "number": 1062, "message": "Duplicate"},
+    )
+    alone = [{**members(a="ERROR")[0], "uuid": uuid(3), "host": "db3"}]
+    third = replace(grouped(3, alone), member_errors=[error])
+    (finding,) = find(view(grouped(1, seen), grouped(2, seen), third))
+    assert (finding.database, finding.id) == ("c", "member_lost")
+    assert "Error 1062: Duplicate" in finding.detail
+    (finding,) = find(view(grouped(1, seen), grouped(2, seen), replace(third, up=False)))
+    assert "1062" not in finding.detail, "what it said before it went down"
+
+
+def test_a_member_that_cannot_recover_is_told() -> None:
+    seen = members(a="ONLINE", b="ONLINE", c="RECOVERING")
+    error = {"channel": "group_replication_recovery", "number": 1045, "message": "Access denied"}
+    third = replace(grouped(3, seen), member_errors=[error])
+    assert found(grouped(1, seen), grouped(2, seen), third) == [("c", "member_recovery_failing")]
+
+
 def lagging(**values: Any) -> tuple[ReplicationChannel, dict[str, Any]]:
     row = channel(1, lag=values.pop("lag", 20), **values)
     return (
