@@ -46,7 +46,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
     except Unable as error:
         unable = str(error)
     try:
-        yield Three(*groups.group(servers, "mysql-9.7", space=space), space, unable)
+        first, second, third = groups.group(servers, "mysql-9.7", space=space)
+        yield Three(first, second, third, space, unable)
     finally:
         servers.destroy()
         if space is not None:
@@ -55,7 +56,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
 
 @asynccontextmanager
 async def observing(three: Three) -> AsyncIterator[Observer]:
-    observer = Observer(by_socket=True, a=three.a, b=three.b, c=three.c)
+    observer = Observer(True, a=three.a, b=three.b, c=three.c)
     try:
         yield observer
     finally:
@@ -159,7 +160,7 @@ FAULTS = (
     Fault("a member killed", killed, C_LOST, started),
     Fault("a member stopped (SIGSTOP)", paused, C_LOST, resumed),
     Fault("a member cut off from the others' network", cut, C_LOST, mended),
-    Fault("a member whose applier fails (ERROR)", conflict, C_LOST, no_conflict, "Error 1007"),
+    Fault("a member whose applier fails (ERROR)", conflict, C_LOST, no_conflict, "offline mode"),
     Fault(
         "a member that may not fetch what it lacks (RECOVERING)", no_recovery, (("c", "member_recovery_failing"),), recovery, "Error",
     ),

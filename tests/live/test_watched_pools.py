@@ -10,7 +10,7 @@ import asyncmy
 import pymysql
 import pytest
 import sqlalchemy
-from dbutils.pooled_db import PooledDB
+from dbutils.pooled_db import PooledDB  # type: ignore[import-untyped]
 from mysql.connector.errors import PoolError
 from mysql.connector.pooling import MySQLConnectionPool
 from sqlalchemy.exc import TimeoutError as PoolTimeout

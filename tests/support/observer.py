@@ -26,7 +26,7 @@ _SAMPLE_SECONDS = 2.0
 class Observer:
     """Takes rounds of samples of servers by their aliases, or those `by_socket` over their sockets; `await close()` at the end."""
 
-    def __init__(self, *, by_socket: bool = False, **servers: PrivateServer) -> None:
+    def __init__(self, by_socket: bool = False, /, **servers: PrivateServer) -> None:
         self._samplers = {
             alias: Sampler(
                 targets.parse_url(

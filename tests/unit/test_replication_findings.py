@@ -262,7 +262,9 @@ def test_what_a_member_stopped_on_is_told() -> None:
     (finding,) = find(view(grouped(1, seen), grouped(2, seen), third))
     assert (finding.database, finding.id) == ("c", "member_lost")
     assert "Error 1062: Duplicate" in finding.detail
-    (finding,) = find(view(grouped(1, seen), grouped(2, seen), replace(third, up=False)))
+    gone = replace(third, up=False, trouble="the server is in offline mode")
+    (finding,) = find(view(grouped(1, seen), grouped(2, seen), gone))
+    assert "It does not answer the monitor: the server is in offline mode." in finding.detail
     assert "1062" not in finding.detail, "what it said before it went down"
 
 
@@ -293,6 +295,8 @@ def worker(**values: Any) -> dict[str, Any]:
         ({"lag": 0.2}, [], None),
         ({}, [], None),
         ({"sql_running": "No", "lag": None}, [], "applier_stopped"),
+        ({"sql_running": "No", "lag": 0.0}, [], "applier_stopped"),  # It will be.
+        ({"io_running": "No", "lag": 0.0}, [], "receiver"),
         ({"io_running": "Connecting", "lag": None}, [], "receiver"),
         ({"unreceived": 19.0}, [], "receiver"),
         ({"delay": 3600, "lag": 3600}, [], "intended_delay"),

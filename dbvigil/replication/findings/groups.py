@@ -83,10 +83,12 @@ def _recovering(view: View, group: Group, member: Member) -> Finding:
 
 
 def _told(view: View, name: str) -> str:
-    """What the member's own threads stopped on, where it answers; begins with a space."""
+    """What the member's own threads stopped on, or why it does not answer; begins with a space."""
     one = view.servers.get(name)
-    if one is None or one.up is False:
+    if one is None:
         return ""
+    if one.up is False:
+        return f" It does not answer the monitor: {one.trouble}." if one.trouble else ""
     return "".join(f" Error {row['number']}: {row['message']}" for row in one.member_errors[:1])
 
 
