@@ -43,7 +43,6 @@ def group(
                     "loose-group-replication-member-expel-timeout": 0,
                     "loose-group-replication-autorejoin-tries": 0,
                     "loose-group-replication-recovery-get-public-key": "ON",
-                    "loose-group-replication-recovery-reconnect-interval": 1,
                     "disabled-storage-engines": "MyISAM,BLACKHOLE,FEDERATED,ARCHIVE,MEMORY",
                 },
             )
