@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dbvigil import autostart, conf
 from dbvigil.checks import check_settings
-from dbvigil.connections import reporting
+from dbvigil.connections import pools, reporting
 from dbvigil.errors import ConfigurationError
 
 
@@ -34,6 +34,8 @@ class DbvigilConfig(AppConfig):
             return
         if watched:
             reporting.arrange()
+        else:
+            pools.switch_off()
 
 
 def _install_knox() -> bool:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dbvigil.errors import ConfigurationError
 
@@ -59,7 +60,8 @@ class Target:
 
     `allow_public_key` accepts the RSA key that a server offers for a password, without proof that it is the
     server's. `connect_timeout` and `read_timeout` (seconds) win over those given to `Server`. `schema` is where statements are
-    looked up that name none; no connection chooses it. `heartbeat` is the table (`schema.table`) of heartbeat rows.
+    looked up that name none; no connection chooses it. `heartbeat` is the table (`schema.table`) of heartbeat rows, `heartbeat_zone` the
+    time zone that they are written in (an IANA name).
     """
 
     alias: str
@@ -72,6 +74,7 @@ class Target:
     allow_public_key: bool = False
     node_exporter: str | None = None
     heartbeat: str | None = None
+    heartbeat_zone: str = "UTC"
     connect_timeout: float | None = None
     read_timeout: float | None = None
     schema: str = ""
@@ -227,6 +230,15 @@ def _table(text: str) -> str:
     return text
 
 
+def _zone(text: str) -> str:
+    try:
+        if text != "UTC":
+            ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("allowed: a time zone's name, as in Europe/Berlin") from None
+    return text
+
+
 # By the name in a URL: the name of the value, and how it is read.
 _PARAMETERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "ssl-mode": ("ssl-mode", _mode),
@@ -237,6 +249,7 @@ _PARAMETERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "socket": ("socket", _path),
     "node-exporter": ("node_exporter", _http_url),
     "heartbeat": ("heartbeat", _table),
+    "heartbeat-zone": ("heartbeat_zone", _zone),
     "connect-timeout": ("connect_timeout", _seconds),
     "read-timeout": ("read_timeout", _seconds),
 }

@@ -51,9 +51,9 @@ class Course:
             half = len(self._places) // 2
             self._places = self._places[:half:2] + self._places[half:]
 
-    def was_at(self, position: str) -> bool:
-        """Whether the source was seen at this very position."""
-        return any(place.position == position for place in self._places)
+    def was_at(self, same: Callable[[str], bool]) -> bool:
+        """Whether the source was seen at a position of which `same` says so."""
+        return any(same(place.position) for place in self._places)
 
     def behind(self, has: Callable[[str], bool], moment: float, within: float) -> Behind | None:
         """How far a replica is behind that was asked at `moment`; `has` says whether it has all of a position.

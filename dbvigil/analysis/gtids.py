@@ -80,6 +80,15 @@ def covers(position: str, other: str, *, mariadb: bool) -> bool:
     )
 
 
+def stands_at(position: str, place: str) -> bool:
+    """MariaDB: whether `position` names the very transactions of `place`, whatever it has of other domains. Raises `BadPosition`.
+
+    What a replica of several sources has received names the domains of all of them.
+    """
+    there, here = mariadb_position(place), mariadb_position(position)
+    return bool(there) and all(here.get(domain) == reached for domain, reached in there.items())
+
+
 def count(text: str) -> int:
     """MySQL: how many transactions a set has. Raises `BadPosition`."""
     return sum(last - first + 1 for intervals in mysql_set(text).values() for first, last in intervals)

@@ -59,6 +59,15 @@ class WatchedPoolSerializer(Answer):
     open = serializers.IntegerField()
     in_use = serializers.IntegerField()
     size = _count("What it keeps; null where it does not say.")
+    limit = _count("The most that it gives out at a time; null where there is none.")
+    checkouts = _count(
+        "How often a connection was asked for since the process began; null where that is not measured."
+    )
+    waits = _count("How many of them found as many in use as the limit allows, and waited.")
+    refused = _count("How many of those got none.")
+    highest = _count("The most that were in use at a time.")
+    wait_seconds_mean = _seconds("Of those that waited.")
+    wait_seconds_longest = _seconds("Of those that waited.")
 
 
 class ConnectionProcessSerializer(Answer):

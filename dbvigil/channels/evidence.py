@@ -148,10 +148,15 @@ def _channel(row: Row) -> str:
         + _with(row, "source", " from {}"),
         _with(row, "io_running", "receiver running: {}"),
         _with(row, "sql_running", "applier running: {}"),
-        _with(row, "seconds", "{} s behind"),
+        _with(row, "seconds", "{} s behind") + _with(row, "cause", ": {}"),
+        _with(row, "catch_up_seconds", "catches up in about {} s"),
         _with(row, "last_io_error", "{}"),
         _with(row, "last_sql_error", "{}"),
     )
+
+
+def _finding(row: Row) -> str:
+    return _parts(_with(row, "channel", "channel {}"), _with(row, "title", "{}"), _with(row, "fix", "{}"))
 
 
 _TITLES: Mapping[str, str] = {
@@ -161,6 +166,7 @@ _TITLES: Mapping[str, str] = {
     "deadlocks": "The latest deadlock",
     "statements": "Statements that take the time",
     "replication": "Replication channels",
+    "replication_findings": "What is wrong, and what to do",
     "channels": "Replication channels",
     "tables": "Tables",
 }
@@ -171,5 +177,6 @@ _ROWS: Mapping[str, Callable[[Row], str]] = {
     "deadlocks": _deadlock,
     "statements": _statement,
     "replication": _channel,
+    "replication_findings": _finding,
     "channels": _channel,
 }

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dbvigil.collectors.connections import BUFFERS
+from dbvigil.connections.pool_advice import pool_sizes
 
-Rule = Literal["max_connections", "max_connections_memory", "thread_cache", "wait_timeout", "conn_max_age"]
+Rule = Literal[
+    "max_connections", "max_connections_memory", "thread_cache", "wait_timeout", "conn_max_age", "pool_size"
+]
 
 HIGH_SHARE = 0.85
 RESERVE_SHARE = 0.2
@@ -42,7 +45,8 @@ def advise(figures: Mapping[str, Any], processes: Sequence[Mapping[str, Any]]) -
         _wait_timeout(figures, processes),
         _reuse(figures, processes),
     )
-    return [one for one in found if one is not None]
+    pools = [Advice("pool_size", text) for text in pool_sizes(figures, processes)]
+    return [one for one in found if one is not None] + pools
 
 
 def _known(figures: Mapping[str, Any], *names: str) -> tuple[float, ...] | None:

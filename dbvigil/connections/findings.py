@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Name = Literal["connections_grow", "connections_outlived", "idle_in_transaction", "connections_unaccounted"]
+Name = Literal[
+    "connections_grow",
+    "connections_outlived",
+    "idle_in_transaction",
+    "connections_unaccounted",
+    "pool_exhausted",
+]
 
 GROWTH_LEAST_SECONDS = 300.0
 GROWTH_LEAST_POINTS = 9
@@ -43,6 +49,7 @@ def find(
     found: list[Finding] = []
     for one in processes:
         found += [each for each in (_growth(one, now), _outlived(one), _unaccounted(one)) if each is not None]
+        found += _exhausted(one)
     return found + list(_transactions(groups))
 
 
@@ -109,6 +116,20 @@ def _unaccounted(one: Mapping[str, Any]) -> Finding | None:
         one["identity"],
         {"server_connections": one["server_connections"], "known": known},
     )
+
+
+def _exhausted(one: Mapping[str, Any]) -> Iterable[Finding]:
+    for pool in one["pools"]:
+        if not pool["refused"]:
+            continue
+        yield Finding(
+            "pool_exhausted",
+            f"pool {pool['name']} of {one['program']} (process {one['pid']} on {one['host']}) refused {pool['refused']:,} of"
+            f" {pool['checkouts']:,} requests for a connection: all {pool['limit']} were in use; hold them for a shorter time, or see the"
+            " advice on its size",
+            one["identity"],
+            {name: pool[name] for name in ("name", "limit", "checkouts", "waits", "refused", "highest")},
+        )
 
 
 def _transactions(groups: Iterable[Mapping[str, Any]]) -> Iterable[Finding]:

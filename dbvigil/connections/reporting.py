@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections import deque
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any
@@ -83,7 +84,7 @@ class Reporter:
                 "started_at": self._started_at,
                 "seen_at": now,
                 "databases": self._figures(now),
-                "pools": [_pool(one) for one in pools.counts()],
+                "pools": [asdict(one) for one in pools.counts()],
             },
         )
         ConnectionProcess.objects.filter(seen_at__lt=now - KEEP).delete()
@@ -98,10 +99,6 @@ class Reporter:
 
 
 REPORTER = Reporter()
-
-
-def _pool(one: pools.PoolCounts) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in ("name", "database", "open", "in_use", "size")}
 
 
 def _program() -> str:

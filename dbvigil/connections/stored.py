@@ -37,7 +37,7 @@ def _one(
     seen_by_pid = _by_pid(groups)
     processes = []
     for row in rows:
-        pools = [one for one in row.pools if one["database"] == alias]
+        pools = [{**_UNMEASURED, **one} for one in row.pools if one["database"] == alias]
         figures = row.databases.get(alias)
         if figures is None and not pools:
             continue
@@ -71,6 +71,10 @@ _NOTHING: dict[str, Any] = {
     "connect_seconds_longest": None,
     "past": [],
 }
+
+_UNMEASURED: dict[str, Any] = dict.fromkeys(
+    ("limit", "checkouts", "waits", "refused", "highest", "wait_seconds_mean", "wait_seconds_longest")
+)
 
 
 def _process(

@@ -42,6 +42,7 @@ from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.monitoring.watch import Watch
 from dbvigil.replication import storing as replication_storing
 from dbvigil.replication.courses import Courses
+from dbvigil.replication.standing import Standing
 from dbvigil.slow_queries import storing
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.types import Snapshot, Threshold
@@ -78,6 +79,7 @@ class MonitorLoop:
         self.connections = Newest(self.identity, connection_storing.save)
         self.replication = Newest(self.identity, replication_storing.save)
         self.courses = Courses()
+        self.standing = Standing()
         self._closely = Closely(self.statements)
         self._on_alerts = on_alerts
         self._rules: dict[str, tuple[Rule, ...]] = {}

@@ -12,6 +12,7 @@ from dbvigil.collectors.witness import aside
 from dbvigil.errors import ServerError
 from dbvigil.keeping import Newest
 from dbvigil.replication.collecting import Collector
+from dbvigil.replication.standing import Standing
 from dbvigil.replication.storing import Seen
 from dbvigil.server import Server
 from dbvigil.targets import Target
@@ -29,6 +30,7 @@ class ReplicationVisits:
     target: Target
     token: int
     waiting: Newest[Seen]
+    standing: Standing
     collector: Collector = field(default_factory=Collector)
     trouble: str = ""
 
@@ -44,6 +46,7 @@ class ReplicationVisits:
         seen, snapshot = await aside(server, snapshot, self._visit(server, snapshot, received, moment))
         if seen is not None:
             self.waiting.put(self.target.alias, self.token, seen)
+            self.standing.seen(self.target.alias, seen.facts)
         return snapshot
 
     async def _visit(

@@ -30,6 +30,7 @@ from dbvigil.monitoring.state import stale_after
 from dbvigil.monitoring.statements import Visits
 from dbvigil.monitoring.store import Remembered, Result
 from dbvigil.replication.courses import Courses
+from dbvigil.replication.standing import Standing
 from dbvigil.replication.storing import Seen as SeenReplication
 from dbvigil.slow_queries.waiting import Waiting
 from dbvigil.targets import Target
@@ -89,6 +90,10 @@ class House(Protocol):
     def courses(self) -> Courses:
         """Where the servers stand that are sampled here."""
 
+    @property
+    def standing(self) -> Standing:
+        """How they stand to each other."""
+
 
 class Watch:
     """One target under one lease; `task` is where `run` runs.
@@ -118,7 +123,7 @@ class Watch:
         visits = Visits(alias, self.token, house.statements, remembered.statements, remembered.kinds)
         locks = LockVisits(alias, self.token, house.locks)
         held = ConnectionVisits(alias, self.token, house.connections)
-        replication = ReplicationVisits(self.target, self.token, house.replication)
+        replication = ReplicationVisits(self.target, self.token, house.replication, house.standing)
         slot = loop.time() + delay
         try:
             while True:
@@ -127,8 +132,15 @@ class Watch:
                 metrics, snapshot = await self._sample(sampler, previous, earlier)
                 _log_change(earlier, metrics)
                 again = snapshot is not None and bool(restarted(snapshot, previous))
+                house.standing.sampled(metrics)
                 found = self._judge(metrics, again, states)
-                seen, snapshot = await _evidence(sampler, visits, locks, found, snapshot)
+                received = {} if snapshot is None else house.courses.received(snapshot, house.interval)
+                if "replication" in _kinds(found).values():
+                    # What is wrong is evidence too.
+                    snapshot = await replication.after(sampler.server, snapshot, received, loop.time())
+                seen, snapshot = await _evidence(
+                    sampler, visits, locks, house.standing, _kinds(found), metrics.timestamp, snapshot
+                )
                 previous, earlier = snapshot or previous, metrics
                 evaluated = Evaluated(
                     alias,
@@ -139,7 +151,6 @@ class Watch:
                 )
                 first_look = first_look and metrics.up is None
                 snapshot = await locks.after(sampler.server, snapshot, loop.time())
-                received = {} if snapshot is None else house.courses.received(snapshot, house.interval)
                 snapshot = await replication.after(sampler.server, snapshot, received, loop.time())
                 snapshot = await held.after(sampler.server, snapshot, loop.time())
                 snapshot = await visits.after(sampler.server, snapshot, loop.time())
@@ -156,6 +167,7 @@ class Watch:
                     slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
         finally:
             house.courses.forget(alias)
+            house.standing.forget(alias)
             await sampler.close()
 
     async def _until(self, slot: float, lost: asyncio.Event) -> float:
@@ -210,11 +222,9 @@ class Watch:
         return engine.step(rules, judged, states, metrics.timestamp)
 
 
-async def _evidence(
-    sampler: Sampler, visits: Visits, locks: LockVisits, found: Step, snapshot: Snapshot | None
-) -> tuple[dict[str, Mapping[str, Any]], Snapshot | None]:
-    """What was going on, for each alert that fires or gets worse, asked once a kind; and the snapshot with what asking has cost."""
-    wanted = {
+def _kinds(found: Step) -> dict[str, str]:
+    """Which kind of evidence is wanted for each alert that fires or gets worse, by its metric."""
+    return {
         one.metric: one.rule.evidence
         for one in found.transitions
         if one.rule is not None
@@ -222,6 +232,18 @@ async def _evidence(
         and one.kind in ("fired", "severity_changed")
         and not one.no_data
     }
+
+
+async def _evidence(
+    sampler: Sampler,
+    visits: Visits,
+    locks: LockVisits,
+    standing: Standing,
+    wanted: Mapping[str, str],
+    now: datetime,
+    snapshot: Snapshot | None,
+) -> tuple[dict[str, Mapping[str, Any]], Snapshot | None]:
+    """What was going on, of the kinds that are `wanted`, asked once a kind; and the snapshot with what asking has cost."""
     if snapshot is None or not wanted:
         return {}, snapshot
     kinds = set(wanted.values())
@@ -236,7 +258,16 @@ async def _evidence(
         rows, snapshot = await visits.evidence(sampler.server, snapshot, asyncio.get_running_loop().time())
         if rows:
             seen["statements"] = rows
-    return {metric: {kind: seen[kind]} for metric, kind in wanted.items()}, snapshot
+    told: dict[str, Mapping[str, Any]] = {kind: {kind: found} for kind, found in seen.items()}
+    if isinstance(channels := seen.get("replication"), list):
+        try:
+            told["replication"] = standing.evidence(sampler.target.alias, channels, now)
+        except Exception:
+            # An alert must not be lost for the sake of its evidence; the log has the place.
+            logger.exception(
+                "%s: what is wrong with its replication was not understood", sampler.target.alias
+            )
+    return {metric: told[kind] for metric, kind in wanted.items()}, snapshot
 
 
 async def _any_of(events: list[asyncio.Event], seconds: float) -> None:

@@ -57,18 +57,17 @@ class Cause:
 def cause(
     channel: ReplicationChannel, row: Mapping[str, Any], replica: Facts, source: Facts | None
 ) -> Cause | None:
-    """The cause of this channel's lag, the surest first; None where it is not behind, or where nothing tells.
+    """The cause of this channel's lag, the surest first; None where it is not behind and runs, or where nothing tells.
 
     `row` is the collector's row of the channel. Which applier thread does what is told at the visit of `replica.at`.
     """
     behind = channel.lag
-    if behind is not None and behind < LEAST_SECONDS:
-        return None
     if channel.sql_running is False:
         return Cause("applier_stopped", "the applier does not run")
-    if channel.io_running is False or is_silent(row):
+    small = behind is not None and behind < LEAST_SECONDS
+    if channel.io_running is False or (is_silent(row) and not small):
         return Cause("receiver", "the receiver gets nothing from the source")
-    if behind is None:
+    if behind is None or small:
         return None
     remaining = row.get("remaining_delay")
     if channel.delay and (remaining is not None or behind <= channel.delay + LEAST_SECONDS):

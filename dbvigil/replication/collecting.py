@@ -16,6 +16,7 @@ from dbvigil.analysis.replication import errant_gtids, gtid_executed
 from dbvigil.collectors.tables import USER_TABLES
 from dbvigil.collectors.values import lower_names, number
 from dbvigil.errors import MissingObject, MissingPrivilege, ServerError
+from dbvigil.redaction import server_message
 from dbvigil.replication.facts import Facts, Row
 from dbvigil.server import Server
 from dbvigil.targets import Target
@@ -77,6 +78,15 @@ MEMBERS = """
     SELECT MEMBER_ID AS uuid, MEMBER_HOST AS host, MEMBER_PORT AS port, MEMBER_STATE AS state, MEMBER_ROLE AS role,
            MEMBER_VERSION AS version
       FROM performance_schema.replication_group_members WHERE MEMBER_ID <> ''"""
+
+# Channels of a group are in no SHOW REPLICA STATUS.
+MEMBER_ERRORS = """
+    SELECT CHANNEL_NAME AS channel, LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message
+      FROM performance_schema.replication_connection_status
+     WHERE CHANNEL_NAME LIKE 'group\\_replication\\_%' AND LAST_ERROR_NUMBER <> 0
+     UNION ALL
+    SELECT CHANNEL_NAME, LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker
+     WHERE CHANNEL_NAME LIKE 'group\\_replication\\_%' AND LAST_ERROR_NUMBER <> 0 LIMIT 8"""
 
 # information_schema.TABLES shows an account only the tables that it may use; InnoDB's dictionary needs PROCESS. A table without a primary
 # key, nor a unique one of columns that are never NULL, has this index instead.
@@ -179,6 +189,7 @@ class Collector:
             channels=[_channel(row, received) for row in channels],
             replicas=await _replicas(server) if followers else (),
             members=members,
+            member_errors=await _member_errors(server) if members else (),
             keyless=self._keyless if followers else None,
             appliers=await _optional(_appliers(server)) or () if channels else (),
             executed=position,
@@ -246,6 +257,18 @@ async def _members(server: Server) -> list[dict[str, Any]]:
         return []
     found: list[dict[str, Any]] | None = await _optional(server.rows(MEMBERS))
     return found or []
+
+
+async def _member_errors(server: Server) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await _optional(server.rows(MEMBER_ERRORS)) or []
+    return [
+        {
+            "channel": row["channel"],
+            "number": number(row["number"]),
+            "message": server_message(row["message"]),
+        }
+        for row in found
+    ]
 
 
 async def _replicas(server: Server) -> list[dict[str, Any]] | None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from dbvigil.analysis.course import Behind, Course
-from dbvigil.analysis.gtids import BadPosition, covers
+from dbvigil.analysis.gtids import BadPosition, covers, stands_at
 from dbvigil.replication.identity import Identity, identity, source_of
 from dbvigil.targets import Target
 from dbvigil.types import Snapshot
@@ -70,7 +70,7 @@ class Courses:
                 return None
             key = (replica, row["name"], likely[0])
             course, received = self._courses.get(likely[0]), row.get("received")
-            if key not in self._met and course is not None and received and course.was_at(received):
+            if key not in self._met and course is not None and received and _meets(course, received):
                 self._met.add(key)
             return course if key in self._met else None
         return self._courses.get(found[0])
@@ -98,6 +98,14 @@ class Courses:
             if behind is not None:
                 found[row["name"]] = behind
         return found
+
+
+def _meets(course: Course, received: str) -> bool:
+    """Only MariaDB's sources are to be met: MySQL's are known by their UUID."""
+    try:
+        return course.was_at(partial(stands_at, received))
+    except BadPosition:
+        return False
 
 
 def _has(positions: list[str], place: str, *, mariadb: bool) -> bool:

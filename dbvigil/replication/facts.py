@@ -25,7 +25,7 @@ class Facts:
     are the servers that follow this one, as it tells itself: {server_id, uuid, host, port}. `members` are those of its group: {uuid, host,
     port, state, role, version}. `keyless` is {count, names} of tables without a primary key. `appliers` are the applier's threads that
     work: {channel, state, seconds, verb, tables}. `executed` is the position that it has come to, `executed_before` the one that it had at
-    the visit before.
+    the visit before. `up` and `trouble`, the reason why it does not answer, are those of its newest sample, and not kept.
     """
 
     database: str
@@ -43,11 +43,13 @@ class Facts:
     channels: Sequence[Row] = ()
     replicas: Sequence[Row] | None = None
     members: Sequence[Row] = ()
+    member_errors: Sequence[Row] = ()
     keyless: Row | None = None
     appliers: Sequence[Row] = ()
     executed: str | None = None
     executed_before: str | None = None
     up: bool | None = True
+    trouble: str | None = None
 
     @property
     def is_mariadb(self) -> bool:
@@ -94,6 +96,7 @@ class Facts:
             "channels": [dict(row) for row in self.channels],
             "replicas": None if self.replicas is None else [dict(row) for row in self.replicas],
             "members": [dict(row) for row in self.members],
+            "member_errors": [dict(row) for row in self.member_errors],
             "keyless": None if self.keyless is None else dict(self.keyless),
             "appliers": [dict(row) for row in self.appliers],
             "executed": self.executed,

@@ -59,7 +59,7 @@ def report(
 
 
 def _now(one: Facts, figures: DatabaseMetrics | None) -> Facts:
-    return one if figures is None else replace(one, up=figures.up)
+    return one if figures is None else replace(one, up=figures.up, trouble=figures.error)
 
 
 def _database(

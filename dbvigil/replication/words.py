@@ -115,13 +115,16 @@ def _why(thread: str, error: int | None) -> str:
 def lag(edge: Row, told: Row | None) -> str:
     if edge["lag"] is None:
         return "lag unknown"
-    behind = "no lag" if edge["lag"] < _NO_LAG else f"{seconds(edge['lag'])} behind"
-    facts = [behind]
+    facts = [behind(edge["lag"])]
     if edge["delay"]:
         facts.append(f"meant to be {seconds(edge['delay'])}")
     if told is not None and told["cause"] is not None and edge["lag"] >= _NO_LAG:
         facts.append(told["cause"]["detail"])
     return ", ".join(facts)
+
+
+def behind(lag: float) -> str:
+    return "no lag" if lag < _NO_LAG else f"{seconds(lag)} behind"
 
 
 _NO_LAG = 0.5

@@ -12,6 +12,19 @@ from dbvigil.terminal.plain import aligned
 from dbvigil.terminal.text import clean, duration
 
 _GROUPS = ("USER", "HOST", "PROGRAM", "CONNECTIONS", "ACTIVE", "IDLE", "IN TRANSACTION", "OLDEST IDLE")
+_POOLS = (
+    "POOL",
+    "PROGRAM",
+    "PID",
+    "OPEN",
+    "IN USE",
+    "LIMIT",
+    "HIGHEST",
+    "CHECKOUTS",
+    "WAITED",
+    "LONGEST WAIT",
+    "REFUSED",
+)
 _PROCESSES = ("PROCESS", "HOST", "PID", "OPEN", "IN USE", "OPENED", "ERRORS", "OLDEST", "SERVER SEES")
 
 
@@ -47,6 +60,10 @@ def _told(databases: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str
             yield from (
                 (line, "") for line in aligned([_PROCESSES, *(_process(each) for each in one["processes"])])
             )
+            held = [(each, pool) for each in one["processes"] for pool in each["pools"]]
+            if held:
+                yield "", ""
+                yield from ((line, "") for line in aligned([_POOLS, *(_pool(*each) for each in held)]))
         else:
             yield "No process of the project reports connections to it", "dim"
         for found in one["findings"]:
@@ -76,6 +93,20 @@ def _process(row: Mapping[str, Any]) -> tuple[str, ...]:
         str(sum(row["connect_errors"].values())),
         _age(row["oldest_seconds"]),
         "unknown" if row["server_connections"] is None else str(row["server_connections"]),
+    )
+
+
+def _pool(process: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        clean(row["name"]),
+        clean(process["program"]),
+        str(process["pid"]),
+        *(
+            "unknown" if row[name] is None else f"{row[name]:,}"
+            for name in ("open", "in_use", "limit", "highest", "checkouts", "waits")
+        ),
+        "" if row["wait_seconds_longest"] is None else duration(row["wait_seconds_longest"]),
+        "unknown" if row["refused"] is None else f"{row['refused']:,}",
     )
 
 

@@ -74,6 +74,16 @@ print(os.getpid(), flush=True)
 stay.wait()
 """
 )
+SWITCHED_OFF = (
+    _START
+    + """
+from django.db.backends.base.base import BaseDatabaseWrapper
+connections["shop"].cursor().execute("SELECT 1")
+watched = getattr(BaseDatabaseWrapper.connect, "dbvigil", False)
+print("watched" if watched else "plain", len(threading.enumerate()), flush=True)
+stay.wait()
+"""
+)
 BEHIND = (
     _START
     + """
@@ -173,6 +183,19 @@ async def test_the_statement_is_cheap_and_tells_apart(any_server: PrivateServer)
         idle.close()
         inside.close()
         await server.close()
+
+
+def test_switched_off_nothing_of_it_happens(site: Service) -> None:
+    site.extra["CONNECTION_MONITORING_ENABLED"] = "False"
+    site.manage("migrate")
+    process = site.popen(sys.executable, "-c", SWITCHED_OFF)
+    assert process.stdout is not None
+    assert process.stdout.readline().split() == ["plain", "1"], (
+        "Django's connect is its own, and no thread reports"
+    )
+    site.start_monitor()
+    site.wait_for(lambda: site.samples("shop") >= 6, 60, "no samples")
+    assert told(site) == {"server": None, "processes": [], "findings": [], "advice": []}
 
 
 def test_connections_behind_djangos_back_are_found(site: Service, any_server: PrivateServer) -> None:

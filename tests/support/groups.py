@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 
 from dbvigil.sandbox import PrivateServer, replication_options
+from tests.support.partition import Space
 from tests.support.servers import PrivateServers
 from tests.support.waiting import wait_for
 
 NAME = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 _PASSWORD = "Of-a-group-for-a-minute-1"
+_HERE = "127.0.0.1"
 
 
-def group(servers: PrivateServers, release: str, count: int = 3) -> list[PrivateServer]:
-    """`count` members, the first the primary, all ONLINE."""
-    ports = _free_ports(count)
-    seeds = ",".join(f"127.0.0.1:{port}" for port in ports)
+def group(
+    servers: PrivateServers, release: str, count: int = 3, space: Space | None = None
+) -> list[PrivateServer]:
+    """`count` members, the first the primary, all ONLINE; with a `space` the last one lives there."""
+    places = [_Place(_HERE if space is None else space.near, port) for port in _free_ports(count)]
+    if space is not None:
+        places[-1] = _Place(space.far, places[-1].port, space.prefix)
     members = []
-    for port in ports:
+    for place in places:
         members.append(
             servers(
                 release,
+                within=place.within,
                 options={
                     **replication_options("mysql"),
+                    "bind-address": "*",
+                    "report-host": place.host,
+                    "binlog-expire-logs-seconds": "2592000",
                     "plugin-load-add": "group_replication.so",
                     "loose-group-replication-group-name": NAME,
-                    "loose-group-replication-local-address": f"127.0.0.1:{port}",
-                    "loose-group-replication-group-seeds": seeds,
+                    "loose-group-replication-local-address": place.address,
+                    "loose-group-replication-group-seeds": ",".join(one.address for one in places),
                     "loose-group-replication-start-on-boot": "OFF",
-                    "loose-group-replication-ip-allowlist": "127.0.0.1",
+                    "loose-group-replication-ip-allowlist": f"{_HERE},198.18.0.0/15",
                     "loose-group-replication-member-expel-timeout": 0,
+                    "loose-group-replication-autorejoin-tries": 0,
                     "loose-group-replication-recovery-get-public-key": "ON",
                     "disabled-storage-engines": "MyISAM,BLACKHOLE,FEDERATED,ARCHIVE,MEMORY",
                 },
@@ -56,21 +67,47 @@ def online(member: PrivateServer) -> int:
     return count
 
 
+def rejoin(member: PrivateServer, count: int = 3) -> None:
+    """Brings a member back that has left or was expelled, and waits until all are together."""
+    member.execute("STOP GROUP_REPLICATION")
+    member.execute("START GROUP_REPLICATION")
+    wait_for(lambda: online(member) == count, "the member to be back", 60)
+
+
+def recover_with(member: PrivateServer, password: str = _PASSWORD) -> None:
+    """The password that a member fetches with what it lacks."""
+    member.execute(
+        f"CHANGE REPLICATION SOURCE TO SOURCE_USER = 'grouped', SOURCE_PASSWORD = '{password}' FOR CHANNEL 'group_replication_recovery'"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a member speaks with the others."""
+
+    host: str
+    port: int
+    within: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
 def _prepare(member: PrivateServer) -> None:
     with member.connect() as connection, connection.cursor() as cursor:
         for statement in (
             "SET SESSION sql_log_bin = 0",
-            f"CREATE USER 'grouped'@'127.0.0.1' IDENTIFIED BY '{_PASSWORD}'",
-            "GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO 'grouped'@'127.0.0.1'",
-            f"CHANGE REPLICATION SOURCE TO SOURCE_USER = 'grouped', SOURCE_PASSWORD = '{_PASSWORD}'"
-            " FOR CHANNEL 'group_replication_recovery'",
+            f"CREATE USER 'grouped'@'%' IDENTIFIED BY '{_PASSWORD}'",
+            "GRANT REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO 'grouped'@'%'",
         ):
             cursor.execute(statement)
+    recover_with(member)
 
 
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as held:
         sockets = [held.enter_context(closing(socket.socket())) for _ in range(count)]
         for one in sockets:
-            one.bind(("127.0.0.1", 0))
+            one.bind((_HERE, 0))
         return [one.getsockname()[1] for one in sockets]

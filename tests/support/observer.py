@@ -24,11 +24,15 @@ _SAMPLE_SECONDS = 2.0
 
 
 class Observer:
-    """Takes rounds of samples of servers by their aliases; `await close()` at the end."""
+    """Takes rounds of samples of servers by their aliases, or those `by_socket` over their sockets; `await close()` at the end."""
 
-    def __init__(self, **servers: PrivateServer) -> None:
+    def __init__(self, by_socket: bool = False, /, **servers: PrivateServer) -> None:
         self._samplers = {
-            alias: Sampler(targets.parse_url(alias, monitoring_url(server)))
+            alias: Sampler(
+                targets.parse_url(
+                    alias, monitoring_url(server, **({"socket": str(server.socket)} if by_socket else {}))
+                )
+            )
             for alias, server in servers.items()
         }
         self._courses = Courses()

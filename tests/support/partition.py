@@ -25,26 +25,67 @@ class Unable(Exception):
     """This machine lets nobody make a network namespace; says what it answered."""
 
 
+class Space:
+    """A network namespace of its own and a cable to it: here is `near`, there `far`. Needs root on Linux; raises `Unable` without."""
+
+    def __init__(self) -> None:
+        number = os.getpid() % 4096 * 8 + next(_numbers) % 8
+        self.name = f"dbvigil{number}"
+        self._card = f"dbv{number}"
+        self.near, self.far = (str(_SET_APART[4 * number + place]) for place in (1, 2))
+        try:
+            _ip("netns", "add", self.name)
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            raise Unable(str(getattr(error, "stderr", error)).strip()) from error
+        try:
+            _ip("link", "add", self._card, "type", "veth", "peer", "name", "far", "netns", self.name)
+            _ip("address", "add", f"{self.near}/30", "dev", self._card)
+            _ip("-n", self.name, "address", "add", f"{self.far}/30", "dev", "far")
+            _ip("-n", self.name, "link", "set", "lo", "up")
+            _ip("link", "set", self._card, "up")
+            _ip("-n", self.name, "link", "set", "far", "up")
+        except subprocess.CalledProcessError as error:
+            self.close()
+            raise Unable(error.stderr.strip()) from error
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What goes in front of a command that is to run there."""
+        return ("ip", "netns", "exec", self.name)
+
+    def cut(self) -> None:
+        """From now on each side sends to a card that nobody has: packets are lost, addresses stay."""
+        nobody = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
+        _ip("neigh", "replace", self.far, *nobody, "dev", self._card)
+        _ip("-n", self.name, "neigh", "replace", self.near, *nobody, "dev", "far")
+
+    def mend(self) -> None:
+        _ip("neigh", "del", self.far, "dev", self._card)
+        _ip("-n", self.name, "neigh", "del", self.near, "dev", "far")
+
+    def close(self) -> None:
+        # A space lives on while a socket of it does, and cards live with their space, unless one is taken away.
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _ip("link", "delete", self._card)
+        _ip("netns", "delete", self.name)
+
+
 class Partition:
     """A way to `host`:`port` by `address`, through a pair of virtual network cards; `close()` at the end. Needs root on Linux.
 
-    The far card is in a network namespace of its own, with a socket that listens there and leads on to `host`. `cut` pulls the cable:
-    packets are lost in both directions and new connections wait in vain, until `mend`, when TCP sends again what was lost.
+    The far card is in a network namespace of its own, with a socket that listens there and leads on to `host`. `cut` loses what is sent
+    in both directions, and new connections wait in vain, until `mend`, when TCP sends again what was lost.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
-        number = os.getpid() % 4096 * 8 + next(_numbers) % 8
-        self._space = f"dbvigil{number}"
-        self._card = f"dbv{number}"
-        self._near, self._far = (str(_SET_APART[4 * number + place]) for place in (1, 2))
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lay()
+        self._space = Space()
         try:
-            with _inside(self._space):
-                listening = socket.create_server((self._far, 0))
+            with _inside(self._space.name):
+                listening = socket.create_server((self._space.far, 0))
         except BaseException:
-            self._take_away()
+            self._space.close()
             raise
         self._port = listening.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -55,41 +96,20 @@ class Partition:
 
     @property
     def address(self) -> tuple[str, int]:
-        return self._far, self._port
+        return self._space.far, self._port
 
     def cut(self) -> None:
-        _ip("-n", self._space, "link", "set", "far", "down")
+        self._space.cut()
 
     def mend(self) -> None:
-        _ip("-n", self._space, "link", "set", "far", "up")
+        self._space.mend()
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._take_away()
-
-    def _lay(self) -> None:
-        try:
-            _ip("netns", "add", self._space)
-        except subprocess.CalledProcessError as error:
-            raise Unable(error.stderr.strip()) from error
-        try:
-            _ip("link", "add", self._card, "type", "veth", "peer", "name", "far", "netns", self._space)
-            _ip("address", "add", f"{self._near}/30", "dev", self._card)
-            _ip("-n", self._space, "address", "add", f"{self._far}/30", "dev", "far")
-            _ip("link", "set", self._card, "up")
-            self.mend()
-        except subprocess.CalledProcessError as error:
-            self._take_away()
-            raise Unable(error.stderr.strip()) from error
-
-    def _take_away(self) -> None:
-        # A space lives on while a socket of it does, and cards live with their space, unless one is taken away.
-        with contextlib.suppress(subprocess.CalledProcessError):
-            _ip("link", "delete", self._card)
-        _ip("netns", "delete", self._space)
+        self._space.close()
 
     async def _shut(self) -> None:
         self._server.close()

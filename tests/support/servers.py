@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,11 @@ class PrivateServers:
         self._folder = folder
         self._servers: list[PrivateServer] = []
 
-    def __call__(self, name: str, **arguments: Any) -> PrivateServer:
-        """A started server with the monitoring account; `arguments` are those of PrivateServer."""
-        server = PrivateServer(available(name), self._folder / f"server-{len(self._servers)}", **arguments)
+    def __call__(self, name: str, *, within: tuple[str, ...] = (), **arguments: Any) -> PrivateServer:
+        """A started server with the monitoring account; `within` is a command that runs it, `arguments` are those of PrivateServer."""
+        binary = available(name)
+        binary = replace(binary, prefix=(*within, *binary.prefix))
+        server = PrivateServer(binary, self._folder / f"server-{len(self._servers)}", **arguments)
         self._servers.append(server)
         add_monitoring_user(server.start())
         return server

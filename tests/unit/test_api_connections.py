@@ -99,6 +99,25 @@ def test_a_watched_pool_accounts_for_its_connections(api: Callable[..., Client])
     assert shop["processes"][0]["highest"] == 9
 
 
+def test_what_waited_for_a_pool_is_told(api: Callable[..., Client]) -> None:
+    counts = {"checkouts": 100, "waits": 20, "refused": 2, "highest": 7, "limit": 7}
+    waits = {"wait_seconds_mean": 1.5, "wait_seconds_longest": 4.0}
+    process(
+        pools=[{"name": "reports", "database": "shop", "open": 7, "in_use": 1, "size": 7, **counts, **waits}]
+    )
+    process(pid=8, pools=[{"name": "old", "database": "shop", "open": 0, "in_use": 0, "size": 7}])
+    shop = api("reader").get(BASE + "connections/?database=shop").json()["databases"]["shop"]
+    told = {pool["name"]: pool for one in shop["processes"] for pool in one["pools"]}
+    assert (told["reports"]["waits"], told["reports"]["wait_seconds_longest"]) == (20, 4.0)
+    assert told["old"]["waits"] is None, "what was not measured is unknown"
+    assert [one["name"] for one in shop["findings"]] == ["pool_exhausted"]
+    assert "pool_size" in [one["rule"] for one in shop["advice"]]
+    plain = StringIO()
+    call_command("database_monitor", "connections", "--database", "shop", stdout=plain)
+    (line,) = [one for one in plain.getvalue().splitlines() if one.startswith("reports")]
+    assert line.split() == ["reports", "gunicorn", "7", "7", "1", "7", "7", "100", "20", "4", "s", "2"]
+
+
 def test_two_hosts_with_one_process_number_are_not_compared() -> None:
     process()
     process(host="worker")

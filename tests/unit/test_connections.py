@@ -35,6 +35,7 @@ def process(**changes: Any) -> dict[str, Any]:
         "highest": 2,
         "server_connections": None,
         "past": [],
+        "pools": [],
     } | changes
 
 
@@ -179,6 +180,75 @@ def test_advice(
     found = advise(FIGURES | figures, processes)
     assert [one.rule for one in found] == ([] if rule is None else [rule])
     assert all(says in one.text for one in found), found
+
+
+def pool(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "reports",
+        "open": 10,
+        "in_use": 2,
+        "size": 5,
+        "limit": 10,
+        "checkouts": 1_000,
+        "waits": 0,
+        "refused": 0,
+        "highest": 5,
+        "wait_seconds_mean": None,
+        "wait_seconds_longest": None,
+    } | changes
+
+
+SLOW = {"waits": 90, "wait_seconds_mean": 2.0, "wait_seconds_longest": 9.0, "highest": 10}
+
+
+@pytest.mark.parametrize(
+    ("figures", "held", "says"),
+    [
+        ({}, [pool()], None),
+        (
+            {},
+            [pool(**SLOW)],
+            "gives out 10 connections at most: 90 of 1,000 requests (9.0 %) found all in use and waited, 2 s on average and 9 s at the"
+            " longest; 0.05 waited at a time. 10 + 2 = 12 would hold them. In 1 process that is 2 more, and the server has room for 45",
+        ),
+        # 90 × 2 s and 90 × 80 s in two processes of an hour each: one waited at a time.
+        (
+            {},
+            [pool(**SLOW), pool(**SLOW | {"wait_seconds_mean": 300.0})],
+            "3.8 waited at a time. 10 + 4 = 14",
+        ),
+        ({}, [pool(**SLOW), pool(**SLOW)], "In 2 processes that is 4 more, and the server has room for 45"),
+        ({"Threads_connected": 60, "Max_used_connections": 84}, [pool(**SLOW)], "room for 1 only below 85 %"),
+        ({"Threads_connected": None}, [pool(**SLOW)], "Whether the server has room for that is not known."),
+        ({}, [pool(**SLOW | {"waits": 9})], None),
+        ({}, [pool(**SLOW | {"checkouts": 100_000})], None),
+        ({}, [pool(**SLOW | {"waits": 1, "refused": 1})], "at the longest, of which 1 got none;"),
+        (
+            {},
+            [pool(size=20, limit=30), pool(size=20, limit=30)],
+            "keeps 20 connections in 2 processes, 40 in all, and at most 5 of one were in use at a time. A size of 5 + 1 = 6 keeps 12.",
+        ),
+        ({}, [pool(size=20, limit=None)], None),
+        ({}, [pool(size=20, checkouts=None, waits=None, refused=None, highest=None)], None),
+        ({}, [pool(size=20, checkouts=0, highest=0)], None),
+    ],
+)
+def test_sizes_of_pools(figures: dict[str, Any], held: list[dict[str, Any]], says: str | None) -> None:
+    processes = [process(pools=[one]) for one in held]
+    found = [one for one in advise(FIGURES | figures, processes) if one.rule == "pool_size"]
+    assert len(found) == (says is not None)
+    assert all(says in one.text for one in found if says), found
+
+
+def test_a_young_process_says_nothing_of_a_pool_that_is_too_large() -> None:
+    assert advise(FIGURES, [process(pools=[pool(size=20, limit=30)], seconds=3_599.0)]) == []
+
+
+def test_a_pool_that_refused_is_found() -> None:
+    (found,) = find([process(pools=[pool(refused=3, waits=4)])], [], NOW)
+    assert found.name == "pool_exhausted"
+    assert "pool reports of gunicorn (process 7 on web) refused 3 of 1,000" in found.text
+    assert found.evidence["limit"] == 10
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from dbvigil.analysis.replication import channels
+from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import ReplicationFacts, TargetState
 from dbvigil.replication.facts import Facts
 from dbvigil.replication.storing import FORGOTTEN_AFTER_DAYS, Seen, maintain, save
@@ -103,6 +104,20 @@ def test_the_page_shows_it_and_obeys_nothing() -> None:
     assert "<script>" not in text
     assert "A table differs from the source" in text
     assert "12 s behind" in text
+
+
+def test_the_page_draws_lag_where_it_is_known() -> None:
+    now = datetime.now(UTC)
+    DjangoHistory().save(
+        [
+            DatabaseMetrics("b", now - timedelta(seconds=seconds), up=True, replication_lag=seconds / 10)
+            for seconds in range(300, 0, -30)
+        ]
+    )
+    text = signed_in(User.objects.create_user("ada")).get(ADDRESS + "?hours=1").content.decode()
+    assert text.count("<polyline") == 1
+    assert "b: 12 s behind, catches up in about 2 min" in text
+    assert text.count("No sample of this time knows its lag.") == 2
 
 
 def test_a_server_that_is_down_keeps_its_place(api: Callable[..., Client]) -> None:

@@ -247,6 +247,34 @@ def test_groups(states: tuple[str, ...], expected: list[tuple[str, str]]) -> Non
     assert found(grouped(1, seen), grouped(2, seen), third) == expected
 
 
+def test_no_majority_is_told_of_a_member_that_is_left() -> None:
+    seen = members(a="UNREACHABLE", b="UNREACHABLE", c="ONLINE")
+    assert ("c", "no_quorum") in found(grouped(3, seen))
+
+
+def test_what_a_member_stopped_on_is_told() -> None:
+    seen, error = (
+        members(a="ONLINE", b="ONLINE"),
+        {"channel": "group_replication_applier", "number": 1062, "message": "Duplicate"},
+    )
+    alone = [{**members(a="ERROR")[0], "uuid": uuid(3), "host": "db3"}]
+    third = replace(grouped(3, alone), member_errors=[error])
+    (finding,) = find(view(grouped(1, seen), grouped(2, seen), third))
+    assert (finding.database, finding.id) == ("c", "member_lost")
+    assert "Error 1062: Duplicate" in finding.detail
+    gone = replace(third, up=False, trouble="the server is in offline mode")
+    (finding,) = find(view(grouped(1, seen), grouped(2, seen), gone))
+    assert "It does not answer the monitor: the server is in offline mode." in finding.detail
+    assert "1062" not in finding.detail, "what it said before it went down"
+
+
+def test_a_member_that_cannot_recover_is_told() -> None:
+    seen = members(a="ONLINE", b="ONLINE", c="RECOVERING")
+    error = {"channel": "group_replication_recovery", "number": 1045, "message": "Access denied"}
+    third = replace(grouped(3, seen), member_errors=[error])
+    assert found(grouped(1, seen), grouped(2, seen), third) == [("c", "member_recovery_failing")]
+
+
 def lagging(**values: Any) -> tuple[ReplicationChannel, dict[str, Any]]:
     row = channel(1, lag=values.pop("lag", 20), **values)
     return (
@@ -267,6 +295,8 @@ def worker(**values: Any) -> dict[str, Any]:
         ({"lag": 0.2}, [], None),
         ({}, [], None),
         ({"sql_running": "No", "lag": None}, [], "applier_stopped"),
+        ({"sql_running": "No", "lag": 0.0}, [], "applier_stopped"),  # It will be.
+        ({"io_running": "No", "lag": 0.0}, [], "receiver"),
         ({"io_running": "Connecting", "lag": None}, [], "receiver"),
         ({"unreceived": 19.0}, [], "receiver"),
         ({"delay": 3600, "lag": 3600}, [], "intended_delay"),

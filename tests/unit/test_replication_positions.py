@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dbvigil.analysis.course import MOST, Behind, Course
-from dbvigil.analysis.gtids import BadPosition, count, covers, mysql_set, subtract
+from dbvigil.analysis.gtids import BadPosition, count, covers, mysql_set, stands_at, subtract
 from dbvigil.analysis.lag import is_silent, lag
 from dbvigil.analysis.replication import channels
+from dbvigil.collectors.heartbeat import age
 
 A, B = "aaaaaaaa-0000-0000-0000-000000000001", "bbbbbbbb-0000-0000-0000-000000000002"
 
@@ -179,3 +182,45 @@ def test_silence_is_judged_by_the_sources_heartbeats() -> None:
     assert is_silent(row(applier=applier(heartbeat_age=None, connected_age=3.0))) is False
     assert is_silent(row()) is None
     assert is_silent(row(applier=applier(heartbeat_period=0.0))) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "expected"),
+    [
+        ("2026-01-31T11:59:58.500000", "UTC", 1.5),
+        ("2026-01-31 11:59:58", "UTC", 2.0),
+        ("2026-01-31T17:29:58.000000", "Asia/Kolkata", 2.0),
+        ("2026-01-31T12:59:58.000000", "Europe/Berlin", 2.0),
+        ("2026-01-31T11:59:58+00:00", "Europe/Berlin", 2.0),
+        ("2026-01-31T12:00:00.300000", "UTC", -0.3),
+        ("", "UTC", None),
+        ("0000-00-00 00:00:00", "UTC", None),
+        (None, "UTC", None),
+    ],
+)
+def test_a_heartbeat_rows_age(written: str | None, zone: str, expected: float | None) -> None:
+    found = age(written, datetime(2026, 1, 31, 12), ZoneInfo(zone))
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(("now", "expected"), [("00:30:05", 5.0), ("01:30:05", 5.0), ("01:20:00", 3_000.0)])
+def test_the_hour_that_comes_twice(now: str, expected: float) -> None:
+    """On 25 October 2026 Berlin's clocks go from 3 back to 2, at 1 in UTC."""
+    moment = datetime.fromisoformat(f"2026-10-25T{now}")
+    assert age("2026-10-25T02:30:00", moment, ZoneInfo("Europe/Berlin")) == expected
+
+
+@pytest.mark.parametrize(
+    ("received", "place", "expected"),
+    [
+        ("2-7-5", "2-7-5", True),
+        ("1-3-9,2-7-5", "2-7-5", True),  # Of two sources: what came from the other does not matter.
+        ("2-7-6", "2-7-5", False),
+        ("2-8-5", "2-7-5", False),
+        ("1-3-9", "2-7-5", False),
+        ("2-7-5", "1-3-9,2-7-5", False),
+        ("2-7-5", "", False),
+    ],
+)
+def test_where_a_receiver_has_met_its_source(received: str, place: str, expected: bool) -> None:
+    assert stands_at(received, place) is expected

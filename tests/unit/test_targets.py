@@ -44,6 +44,17 @@ def test_a_full_url() -> None:
         ("mysql://u:p@q@h/", Target("a", host="h", user="u", password="p@q")),
         ("mysql://u:%C3%BC@h/", Target("a", host="h", user="u", password="ü")),
         (
+            "mysql://u:p@h/?heartbeat=percona.heartbeat&heartbeat-zone=Europe/Berlin",
+            Target(
+                "a",
+                host="h",
+                user="u",
+                password="p",
+                heartbeat="percona.heartbeat",
+                heartbeat_zone="Europe/Berlin",
+            ),
+        ),
+        (
             "mysql://u:p@h/?heartbeat=percona.heartbeat",
             Target("a", host="h", user="u", password="p", heartbeat="percona.heartbeat"),
         ),
@@ -89,6 +100,9 @@ def test_urls(url: str, expected: Target) -> None:
         (f"mysql://u:{SECRET}@h/?read-timeout=x", "seconds"),
         (f"mysql://u:{SECRET}@h/?get-server-public-key=yes", "0 or 1"),
         (f"mysql://u:{SECRET}@h/?node-exporter=db1:9100", "http"),
+        (f"mysql://u:{SECRET}@h/?heartbeat-zone=Mars", "time zone"),
+        (f"mysql://u:{SECRET}@h/?heartbeat-zone=../etc/passwd", "time zone"),
+        (f"mysql://u:{SECRET}@h/?heartbeat-zone=", "time zone"),
         (f"mysql://u:{SECRET}@h/?heartbeat=heartbeat", "schema.table"),
         (f"mysql://u:{SECRET}@h/?heartbeat=percona.heart`beat", "schema.table"),
         (f"mysql://u:{SECRET}@h/?read-timeout=1&read-timeout=2", "once"),
