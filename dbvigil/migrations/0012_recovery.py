@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "attempt at recovery",
                 "verbose_name_plural": "attempts at recovery",
+                "permissions": [("recover_database", "Can run recovery actions by hand")],
             },
         ),
         migrations.CreateModel(

@@ -34,6 +34,7 @@ class RecoveryAttempt(models.Model):
     class Meta:
         verbose_name = "attempt at recovery"
         verbose_name_plural = "attempts at recovery"
+        permissions = [("recover_database", "Can run recovery actions by hand")]
         indexes = [
             models.Index(fields=["action", "database", "started_at"], name="dbvigil_recovery_guard"),
             models.Index(fields=["started_at"], name="dbvigil_recovery_started"),

@@ -34,6 +34,7 @@ _PLACES = (
     ("Slow queries", "dbvigil:dbvigil-slow-queries"),
     ("Locks", "dbvigil:dbvigil-locks"),
     ("Replication", "dbvigil:dbvigil-replication"),
+    ("Recovery", "dbvigil:dbvigil-recovery"),
 )
 P = ParamSpec("P")
 _LINE_BREAKS = ("\n", "\t")

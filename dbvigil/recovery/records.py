@@ -262,10 +262,15 @@ def _note(
         "database": attempt.database,
         "dry_run": attempt.mode == "dry_run",
         "outcome": attempt.outcome,
+        "actor": attempt.actor,
         "reason": attempt.reason,
         "steps": [step["text"] for step in attempt.plan.get("steps", ())],
         "nothing": attempt.plan.get("nothing", ""),
-        "done": attempt.done,
+        "done": [f"{one['text']} ({_became(one)})" for one in attempt.done],
         "error": attempt.error,
     }
     recovering.note(attempt.episode_id, event, now, attempt.actor, detail, message)
+
+
+def _became(step: Mapping[str, Any]) -> str:
+    return "done" if step["done"] else f"left: {step['detail']}"

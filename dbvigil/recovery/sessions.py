@@ -11,7 +11,8 @@ from dbvigil.recovery.policy import LONGEST_TEXT, Own, Row
 from dbvigil.server import Server
 from dbvigil.types import ServerInfo
 
-NOT_OWNER = 1095
+NOT_OWNER = (1095, 1979)
+"""Of a thread, or (MariaDB) of a statement."""
 GONE = (1094, 1957)
 """There is no such thread, or no such statement (MariaDB), any more."""
 
@@ -97,7 +98,7 @@ async def _end(server: Server, statement: str, managed: str | None) -> str | Non
     except StatementFailed as error:
         if error.code in GONE:
             return "it is gone"
-        if error.code != NOT_OWNER:
+        if error.code not in NOT_OWNER:
             raise
         if managed is None or not await server.rows(RDS_PROCEDURES):
             raise lacking(server.info, "CONNECTION ADMIN") from None
@@ -108,8 +109,9 @@ async def _end(server: Server, statement: str, managed: str | None) -> str | Non
 def lacking(info: ServerInfo, privilege: str) -> ServerError:
     """What to grant where the account may not do it. `privilege` as MariaDB writes it; MySQL joins its words."""
     name = privilege if info.is_mariadb else privilege.replace(" ", "_")
+    protected = ", or whom it is to end has SYSTEM_USER" if name == "CONNECTION_ADMIN" else ""
     return MissingPrivilege(
-        f"the account may not do this: it lacks {name}",
+        f"the account may not do this: it lacks {name}{protected}",
         f"GRANT {name} ON *.* TO the account that recovery uses (DB_RECOVERY_ACCOUNTS)",
     )
 
