@@ -30,7 +30,7 @@ logger = logging.getLogger("dbvigil.recovery")
 
 ATTEMPT_SECONDS = 30.0
 LOOK_EVERY = 1.0
-AGAIN_AFTER = 30.0
+AGAIN_AFTER = 10.0
 """Seconds before an action that found nothing, or must not act yet, is tried again on the same alert."""
 _MOST_THREADS = 16
 _LONGEST_WAIT = 30.0

@@ -33,7 +33,8 @@ from dbvigil.types import DatabaseMetrics
 logger = logging.getLogger("dbvigil.recovery")
 
 CONNECT_SECONDS = 3.0
-STATEMENT_SECONDS = 5.0
+LONGEST_STATEMENT = 0.6
+"""Of the time there is: an applier with much in hand takes some seconds to stop."""
 BACK_SECONDS = 8.0
 """Putting back has this long, whatever was left of the attempt's own time."""
 
@@ -54,7 +55,7 @@ class Conversation(AbstractContextManager["Conversation"]):
         account = settings.accounts.get(target.alias)
         used = target if account is None else replace(target, user=account.user, password=account.password)
         self.users = frozenset({target.user, used.user})
-        self.server = Server(used, connect_timeout=CONNECT_SECONDS, read_timeout=STATEMENT_SECONDS)
+        self.server = Server(used, connect_timeout=CONNECT_SECONDS, read_timeout=LONGEST_STATEMENT * seconds)
         self.target = used
         self._deadline = time.monotonic() + seconds
         self._runner = asyncio.Runner()

@@ -83,7 +83,7 @@ def kind_of(text: str) -> Kind | None:
     else:
         return None
     tree = parse(text)
-    if not isinstance(tree, _TREES[kind]):
+    if not isinstance(tree, _TREES[kind]) or (isinstance(tree, exp.Select) and not tree.expressions):
         return None
     if kind == "read" and any(isinstance(node, _NOT_IN_A_READ) for node in tree.walk()):
         return None
