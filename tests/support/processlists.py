@@ -134,7 +134,7 @@ Mark = tuple[str, Callable[[Row, random.Random], Row]]
 
 
 def _given(name: str, *values: object) -> Mark:
-    return name, lambda row, dice: replace(row, **{name: dice.choice(values)})  # type: ignore[arg-type]
+    return name, lambda row, dice: replace(row, **{name: dice.choice(values)})
 
 
 _PROTECTED: tuple[Mark, ...] = (

@@ -384,6 +384,7 @@ def test_there_are_no_other_pages() -> None:
         "acknowledge/<str:token>/",
         "runbooks/<slug:name>/",
         "locks/",
+        "recovery/",
         "replication/",
         "slow-queries/",
     }
