@@ -11,18 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 
 from dbvigil import conf
-from dbvigil.errors import ServerError, ServerTimeout
-from dbvigil.models import RecoveryAttempt, TargetState
+from dbvigil.errors import DbvigilError, ServerError, ServerTimeout
+from dbvigil.models import RecoveryAttempt, RecoveryChange, TargetState
 from dbvigil.recovery import records, variables
 from dbvigil.recovery.plan import Action, Change, Plan, Scene, Step
 from dbvigil.recovery.records import Asked, Identity
@@ -37,6 +37,8 @@ LONGEST_STATEMENT = 0.6
 """Of the time there is: an applier with much in hand takes some seconds to stop."""
 BACK_SECONDS = 8.0
 """Putting back has this long, whatever was left of the attempt's own time."""
+
+_NO_RECORD = "the service's own database fails"
 
 T = TypeVar("T")
 
@@ -92,6 +94,14 @@ class Conversation(AbstractContextManager["Conversation"]):
             return self._runner.run(within())
         except TimeoutError:
             raise ServerTimeout("the time that recovery may take is over") from None
+        except ServerError:
+            raise
+        except DbvigilError as error:
+            raise ServerError(str(error)) from error
+        except Exception as error:
+            # A fault of ours, or of a project's own action, is a failed attempt, with its way back; the log has its place.
+            logger.exception("%s: an action of recovery failed", self.target.alias)
+            raise ServerError(f"the action itself failed ({type(error).__name__})", "see the log") from error
 
     def identity(self) -> Identity:
         """Which server this is."""
@@ -165,7 +175,9 @@ class Attempt:
             self._done.append({"text": step.text, "done": left is None, "detail": left or ""})
             if left is None:
                 done.append(step)
-                records.close(attempt, step.closes, self.now())
+                if not _noted(attempt, step.closes, self.now()):
+                    error = _NO_RECORD
+                    break
         # Who was stopped in the middle of it must not leave what its successor has put back already.
         error = error or (self._hindered(talk) if plan.changes else "")
         verified: bool | None = None
@@ -179,6 +191,8 @@ class Attempt:
             talk.prolong(BACK_SECONDS)
             back = put_back(talk, self.action, scene, attempt, plan.changes, self.now)
             error += "; every setting was put back" if back else "; not everything could be put back yet"
+            if not back:
+                RecoveryChange.objects.filter(attempt=attempt, closed_at=None).update(undo_at=self.now())
         outcome: records.Outcome = "failed" if error else "succeeded" if done else "nothing"
         records.end(attempt, outcome, self.now(), self._done, error, verified)
 
@@ -186,8 +200,12 @@ class Attempt:
         """Why no further step may be done; "" where one may."""
         if talk.left <= 0:
             return "its time is over"
-        with transaction.atomic():
-            return "" if self.asked.is_ours() else "another monitor has taken over"
+        try:
+            with transaction.atomic():
+                return "" if self.asked.is_ours() else "another monitor has taken over"
+        except (DatabaseError, InterfaceError):
+            # What is half done has its way back all the same.
+            return _NO_RECORD
 
 
 def put_back(
@@ -199,21 +217,33 @@ def put_back(
     now: Callable[[], datetime],
 ) -> bool:
     """Puts changes back that are on record; whether nothing is left of them. What is left is tried again by the monitor."""
+    noted = True
     try:
         plan = talk.ask(action.undo(scene, changes))
-        records.close(attempt, plan.settled, now())
         if plan.changes:
+            # The applier is not stopped again where that could not be written down: then all waits.
             records.write_ahead(attempt, plan.changes, talk.identity(), now(), now())
+        noted = _noted(attempt, plan.settled, now())
         for step in plan.steps:
-            left = talk.ask(action.apply(scene, step))
-            if left is not None:
+            if talk.ask(action.apply(scene, step)) is not None:
                 return False
-            records.close(attempt, step.closes, now())
-    except ServerError as error:
-        attempt.changes.filter(closed_at=None).update(result=str(error), undo_at=now())
+            noted = _noted(attempt, step.closes, now()) and noted
+    except (ServerError, DatabaseError, InterfaceError) as error:
         logger.warning(
             "%s: what %s had changed is not put back yet: %s", attempt.database, attempt.action, error
         )
+        if isinstance(error, ServerError):
+            attempt.changes.filter(closed_at=None).update(result=str(error), undo_at=now())
+        return False
+    return noted
+
+
+def _noted(attempt: RecoveryAttempt, settled: Mapping[Change, str], now: datetime) -> bool:
+    """Whether that could be written down; where not, the server goes first, and the record follows when it is looked at again."""
+    try:
+        records.close(attempt, settled, now)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("%s: what is put back cannot be noted yet: %s", attempt.database, type(error).__name__)
         return False
     return True
 

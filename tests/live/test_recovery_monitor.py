@@ -245,6 +245,7 @@ def test_a_monitor_that_is_killed_at_any_moment_of_applying_leaves_old_settings_
     assert outcomes <= {"interrupted", "succeeded"}
 
 
+@pytest.mark.parametrize("replica", ["mariadb-10.11"], indirect=True)
 @pytest.mark.timeout(180)
 def test_a_monitor_that_stops_puts_everything_back_first(service: Service, replica: PrivateServer) -> None:
     before = settings_of(replica)
@@ -260,6 +261,7 @@ def test_a_monitor_that_stops_puts_everything_back_first(service: Service, repli
     assert applier_runs(replica)
 
 
+@pytest.mark.parametrize("replica", ["mariadb-10.11"], indirect=True)
 @pytest.mark.timeout(180)
 def test_what_was_relaxed_is_put_back_once_the_replica_has_caught_up(
     service: Service, replica: PrivateServer

@@ -20,6 +20,11 @@ class ResetConnections(Lasting):
     options: ClassVar[Sequence[Option]] = OPTIONS["reset_connections"]
 
     async def plan(self, scene: Scene) -> Plan:
+        try:
+            await scene.server.connect()
+            await scene.server.rows(ANSWERS)
+        except ServerError as error:
+            return Plan(nothing=f"the server does not answer a new connection either: {error}")
         steps = [
             Step("close the monitor's connection and sample over a new one", {"connections": 1}, "monitor")
         ]
@@ -36,10 +41,6 @@ class ResetConnections(Lasting):
         return None
 
     async def verify(self, scene: Scene, done: Sequence[Step]) -> str | None:
-        """The server answers a new connection; where it does not, there is nothing wrong with the old ones."""
-        try:
-            await scene.server.connect()
-            await scene.server.rows(ANSWERS)
-        except ServerError as error:
-            return f"the server does not answer a new connection either: {error}"
+        await scene.server.connect()
+        await scene.server.rows(ANSWERS)
         return None
