@@ -30,6 +30,7 @@ EventName = Literal[
     "recovery_attempted",
     "recovery_succeeded",
     "recovery_failed",
+    "recovery_undone",
 ]
 MESSAGE_PARTS = ("subject", "text", "html")
 """What of a message an operator may have templates for."""

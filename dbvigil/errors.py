@@ -11,6 +11,8 @@ DbvigilError
 │   ├── UnknownThreshold      a threshold nobody has set
 │   ├── UnknownSuppression    a suppression there is not
 │   └── UnknownWindow         a maintenance window there is not
+├── RecoveryError             a recovery action that there is not, or that cannot be asked for so; names the field
+│   └── RecoveryRefused       one that must not act now: switched off, cooling down, or its bounds are reached
 ├── NotExplainable            a statement that is not sent for EXPLAIN; says why
 ├── MonitorError              the monitor cannot do what was asked (not running, did not answer in time)
 └── ServerError               a monitored server; one line with cause and remedy
@@ -116,6 +118,23 @@ class UnknownWindow(AlertError):
 
     def __init__(self, field: str, given: object) -> None:
         super().__init__(field, f"there is no maintenance window {given!r}")
+
+
+class RecoveryError(DbvigilError):
+    """A recovery that cannot be asked for in this way; `field` names what was given."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class RecoveryRefused(RecoveryError):
+    """An action that must not act now; `retry_seconds` is when it may, where time alone helps."""
+
+    def __init__(self, detail: str, retry_seconds: float | None = None) -> None:
+        super().__init__("action", detail)
+        self.retry_seconds = retry_seconds
 
 
 class MonitorError(DbvigilError):

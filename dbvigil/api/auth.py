@@ -16,14 +16,15 @@ from rest_framework.views import APIView
 
 from dbvigil.api import throttling, tokens
 
-Role = Literal["reader", "staff", "superuser"]
+Role = Literal["reader", "staff", "recoverer", "superuser"]
 
 ROLES: Mapping[Role, Callable[[Any], bool]] = {
     "reader": lambda user: bool(user.is_active),
     "staff": lambda user: bool(user.is_active and (user.is_staff or user.is_superuser)),
+    "recoverer": lambda user: bool(user.is_active and user.has_perm("dbvigil.recover_database")),
     "superuser": lambda user: bool(user.is_active and user.is_superuser),
 }
-"""What each role asks of a user."""
+"""What each role asks of a user. A superuser has every permission."""
 
 
 class BearerToken(BaseAuthentication):

@@ -35,7 +35,7 @@ class Operation:
     """One method of one address: what it takes and answers. The schema describes it, `ApiView` enforces it.
 
     `missing` says that the request can name a database, alert or suppression that there is not, `over` that it can name one
-    that is over.
+    that is over, or ask for what must not be done now.
     """
 
     summary: str

@@ -20,6 +20,8 @@ from dbvigil.errors import (
     ConfigurationError,
     HistoryError,
     MonitorError,
+    RecoveryError,
+    RecoveryRefused,
     UnknownAlert,
     UnknownChannel,
     UnknownDatabase,
@@ -85,6 +87,12 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("not-acceptable", 406, "Not acceptable", "`Accept` leaves out what the address can answer with."),
     Kind("already-over", 409, "Over already", "The alert is resolved, or the suppression has ended."),
+    Kind(
+        "recovery-refused",
+        409,
+        "Recovery refused",
+        "The action is switched off, is cooling down, or has reached its bounds; `Retry-After` says when it may.",
+    ),
     Kind("body-too-large", 413, "Body too large", "The body is larger than 64 KiB."),
     Kind("unsupported-media-type", 415, "Unsupported media type", "The body is not `application/json`."),
     Kind(
@@ -184,7 +192,7 @@ def describe(error: Exception, body: Mapping[str, object]) -> Problem:
             return Problem(KIND["unknown-database"], str(error), {"database": [str(error)]})
         case UnknownMetric():
             return _invalid({"metric": [str(error)]})
-        case HistoryError() | AlertError():
+        case HistoryError() | AlertError() | RecoveryError():
             return _at_field(error)
         case ConfigurationError() if error.field in body:
             return _invalid({error.field: [f"{error.given!r} is not allowed; {error.allowed}"]})
@@ -217,8 +225,12 @@ def _invalid(errors: Mapping[str, Sequence[str]]) -> Problem:
     return Problem(KIND["invalid-value"], detail, errors)
 
 
-def _at_field(error: HistoryError | AlertError) -> Problem:
+def _at_field(error: HistoryError | AlertError | RecoveryError) -> Problem:
     errors = {error.field: [error.detail]}
+    if isinstance(error, RecoveryRefused):
+        wait = error.retry_seconds
+        headers = {} if wait is None else {"Retry-After": f"{max(1.0, wait):.0f}"}
+        return Problem(KIND["recovery-refused"], error.detail, errors, headers)
     for kind, name in _UNKNOWN.items():
         if isinstance(error, kind):
             return Problem(KIND[name], error.detail, errors)

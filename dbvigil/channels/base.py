@@ -13,6 +13,8 @@ NoticeType = Literal[
     "alert.acknowledged",
     "alert.escalated",
     "alert.resolved",
+    "alert.recovery_succeeded",
+    "alert.recovery_failed",
     "alert.test",
 ]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dbvigil.channels import recovered
 from dbvigil.channels.base import Notice
 from dbvigil.channels.evidence import blocks, clip
 from dbvigil.channels.line import inside, is_state, limit_of, line_of, title_of, topic_of, value_of
@@ -148,6 +149,8 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         state = "ACKNOWLEDGED"
     elif notice.type == "alert.escalated":
         state = f"ESCALATED {state}"
+    # That the alert is over meanwhile is told by itself.
+    state = recovered.STATES.get(notice.type, state)
     return Told(
         state=state,
         color=color,
@@ -155,7 +158,7 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         title=title_of(str(body.get("metric", ""))),
         topic=topic_of(body, resolved),
         line=line_of(body, resolved),
-        summary=clip(body.get("message") or "", LONGEST_TEXT),
+        summary=clip(_summary(notice, body), LONGEST_TEXT),
         facts=_facts(notice, body, resolved),
         evidence=() if resolved else blocks(body.get("evidence") or {}),
         actions=() if resolved else _actions(body.get("recommendations") or ()),
@@ -163,6 +166,11 @@ def _told(notice: Notice, body: Mapping[str, Any], links: Mapping[str, str]) -> 
         runbook="" if resolved else links.get("runbook", ""),
         acknowledge="" if resolved else links.get("acknowledge", ""),
     )
+
+
+def _summary(notice: Notice, body: Mapping[str, Any]) -> str:
+    said = recovered.summary(body.get("recovery")) if notice.type in recovered.STATES else ""
+    return said or body.get("message") or ""
 
 
 def _facts(notice: Notice, body: Mapping[str, Any], resolved: bool) -> tuple[tuple[str, str], ...]:
@@ -237,6 +245,7 @@ _INTROS: Mapping[str, str] = {
     "alert.escalated": "Nobody has acknowledged this yet.",
     "alert.acknowledged": "Somebody is looking into this.",
     "alert.severity_changed": "This has changed its severity.",
+    **recovered.INTROS,
 }
 
 

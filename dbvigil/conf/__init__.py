@@ -14,8 +14,9 @@ from django.conf import settings as django_settings
 
 from dbvigil import targets
 from dbvigil.catalogue import metric
-from dbvigil.conf import alerts, thresholds
+from dbvigil.conf import alerts, recovery, thresholds
 from dbvigil.conf.alerts import AlertSettings
+from dbvigil.conf.recovery import RecoverySettings
 from dbvigil.conf.thresholds import LEVELS, Configured, check_levels
 from dbvigil.conf.values import (
     boolean,
@@ -193,6 +194,26 @@ SETTINGS: tuple[Setting, ...] = (
         alerts.runbooks,
         "Where runbooks of your own are, `{runbook}` and `{metric}` in it filled in; empty: this site's pages.",
     ),
+    Setting(
+        "DB_RECOVERY_ENABLED",
+        False,
+        boolean,
+        "Let the monitor do what `DB_RECOVERY_ACTIONS` has as `live`; while off, what would be done is recorded and nothing changed.",
+    ),
+    Setting(
+        "DB_RECOVERY_ACTIONS",
+        {},
+        recovery.actions,
+        "By action its mode (`off`, `dry_run`, `live`), or that and its options; one that is not named is a dry run.",
+        recovery.shown_actions,
+    ),
+    Setting(
+        "DB_RECOVERY_ACCOUNTS",
+        {},
+        recovery.accounts,
+        "By alias the account that recovery uses, `mysql://user:password@`; none: the monitor's own. In the environment alias=url pairs.",
+        recovery.shown_accounts,
+    ),
 )
 
 
@@ -212,6 +233,7 @@ class Configuration:
     connection_monitoring: bool
     sandbox_url: str = field(repr=False)
     alerts: AlertSettings
+    recovery: RecoverySettings
     thresholds: Configured
     shown: Mapping[str, Mapping[str, Any]]
 
@@ -276,6 +298,11 @@ def load() -> Configuration:
             rules=values["DB_ALERT_RULES"],
             templates=values["DB_ALERT_TEMPLATES"],
             runbook_url=values["DB_ALERT_RUNBOOK_URL"],
+        ),
+        recovery=RecoverySettings(
+            enabled=values["DB_RECOVERY_ENABLED"],
+            actions=values["DB_RECOVERY_ACTIONS"],
+            accounts=values["DB_RECOVERY_ACCOUNTS"],
         ),
         thresholds=thresholds.configured(values, shown),
         shown=shown,

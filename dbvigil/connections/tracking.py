@@ -103,6 +103,25 @@ class Tracker:
         with self._lock:
             return {alias: self._of(totals, now) for alias, totals in self._aliases.items()}
 
+    def count(self, alias: str) -> int:
+        """How many connections of an alias are open."""
+        with self._lock:
+            totals = self._aliases.get(alias)
+            return 0 if totals is None else sum(_is_open(one) for one in totals.held)
+
+    def retire(self, alias: str) -> int:
+        """Has Django take the open connections of an alias for too old: their threads close them when they begin their next request.
+
+        Nobody else may close them: they belong to their threads. How many.
+        """
+        with self._lock:
+            totals = self._aliases.get(alias)
+            held = [one.wrapper() for one in totals.held if _is_open(one)] if totals is not None else []
+        for wrapper in held:
+            if wrapper is not None:
+                wrapper.close_at = self._monotonic()
+        return len(held)
+
     def _of(self, totals: _Totals, now: float) -> dict[str, Any]:
         totals.held = [one for one in totals.held if _is_open(one)]
         in_use, outlived, age, checks = 0, 0, None, None

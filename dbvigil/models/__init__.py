@@ -1,4 +1,4 @@
-"""What the service stores. No logic: `monitoring`, `history`, `slow_queries`, `locks`, `replication` and `alerting` do the steps."""
+"""What the service stores. No logic: `monitoring`, `history`, `alerting` and the other rooms above do the steps."""
 
 from dbvigil.models.alerts import (
     AlertWorker,
@@ -17,6 +17,7 @@ from dbvigil.models.history import Chunk, Sample
 from dbvigil.models.locks import Deadlock, LockWait
 from dbvigil.models.monitor import MonitorControl, MonitorProcess, StoredThreshold, TargetState
 from dbvigil.models.queries import Deployment, ProvedIndex, QueryKind, QueryPlan, QueryProgress, QueryWindow
+from dbvigil.models.recovery import RecoveryAttempt, RecoveryChange, RecoveryGuard
 from dbvigil.models.replication import ReplicationFacts
 
 __all__ = [
@@ -41,6 +42,9 @@ __all__ = [
     "QueryPlan",
     "QueryProgress",
     "QueryWindow",
+    "RecoveryAttempt",
+    "RecoveryChange",
+    "RecoveryGuard",
     "ReplicationFacts",
     "Sample",
     "ServerConnections",

@@ -40,6 +40,7 @@ from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.monitoring.watch import Watch
+from dbvigil.recovery.keeper import Keeper
 from dbvigil.replication import storing as replication_storing
 from dbvigil.replication.courses import Courses
 from dbvigil.replication.standing import Standing
@@ -55,13 +56,14 @@ _WRITE_STATEMENTS_EVERY = 0.5
 _ANALYSE_EVERY = 5.0
 _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
+_LEAVE_SECONDS = 6.0
 
 
 class MonitorLoop:
     """Samples every target whose lease it holds until it is told to stop.
 
     `run` blocks; the rest may be called from any thread. `on_alerts` is told of alerts that changed, once that is written; it
-    is called in the thread that writes, and has to be quick.
+    is called in the thread that writes, and has to be quick. `recovers`: it acts on alerts too, as the settings allow.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class MonitorLoop:
         history: History,
         alerting: DatabaseAlerting,
         on_alerts: Callable[[Sequence[Alert]], None] | None = None,
+        *,
+        recovers: bool = False,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.identity = f"{socket.gethostname()}:{os.getpid()}:{self.started_at.timestamp():.3f}"
@@ -92,6 +96,9 @@ class MonitorLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._stop_early = False
+        self._keeper: Keeper | None = None
+        if recovers:
+            self._keeper = Keeper(self.identity, lambda: self._configuration, self._reset)
 
     def run(self) -> None:
         """Samples until `request_stop` or a stop that is said through the database."""
@@ -115,6 +122,7 @@ class MonitorLoop:
         try:
             await self._stop.wait()
         finally:
+            await self._end_recovery()
             for task in house:
                 task.cancel()
             await asyncio.gather(*house, return_exceptions=True)
@@ -129,6 +137,8 @@ class MonitorLoop:
         """
         while not await self._step("read its settings", self._first_look):
             await asyncio.sleep(1)
+        if self._keeper is not None:
+            self._keeper.start()
         await asyncio.gather(self._hold_leases(), self._obey())
 
     async def _first_look(self) -> None:
@@ -345,6 +355,33 @@ class MonitorLoop:
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 logger.error("a target's task had failed", exc_info=outcome)
+
+    def _reset(self, alias: str) -> None:
+        """From any thread: a target is sampled over a new connection, now."""
+
+        def reset() -> None:
+            watch = self._watches.get(alias)
+            if watch is not None:
+                watch.connect_anew = watch.collect = True
+                watch.wake.set()
+
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(reset)
+
+    async def _end_recovery(self) -> None:
+        """While the leases are still held, what recovery has changed is put back."""
+        keeper = self._keeper
+        if keeper is None or not keeper.is_alive:
+            return
+        keeper.ask_stop()
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                while keeper.is_alive:
+                    await asyncio.sleep(_WRITE_EVERY)
+        except TimeoutError:
+            logger.error(
+                "stopping while recovery still puts something back; the next monitor goes on with it"
+            )
 
     async def _hand_over(self) -> None:
         """Writes what is left and gives the leases back, within a few seconds even where the database does

@@ -69,7 +69,7 @@ class DatabaseMonitor:
                 return
             if not standby and self.is_running:
                 return
-            loop = MonitorLoop(self._history(), get_database_alerting(), self._tell)
+            loop = MonitorLoop(self._history(), get_database_alerting(), self._tell, recovers=True)
             self._deliverer = get_database_alerting().deliverer(self._tell)
             self._deliverer.start()
             self._loop = loop

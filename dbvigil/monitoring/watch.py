@@ -98,7 +98,8 @@ class House(Protocol):
 class Watch:
     """One target under one lease; `task` is where `run` runs.
 
-    `asked` is how many samples people had asked for when that was looked at last. Setting `collect`, and then `wake`, takes one now.
+    `asked` is how many samples people had asked for when that was looked at last. Setting `collect`, and then `wake`, takes one now;
+    with `connect_anew` over a new connection.
     """
 
     def __init__(self, target: Target, token: int, asked: int, house: House) -> None:
@@ -106,6 +107,7 @@ class Watch:
         self.token = token
         self.asked = asked
         self.collect = False
+        self.connect_anew = False
         self.wake = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._house = house
@@ -129,6 +131,9 @@ class Watch:
             while True:
                 slot = await self._until(slot, sampler.lost)
                 self.collect = False
+                if self.connect_anew:
+                    self.connect_anew = False
+                    await sampler.close()
                 metrics, snapshot = await self._sample(sampler, previous, earlier)
                 _log_change(earlier, metrics)
                 again = snapshot is not None and bool(restarted(snapshot, previous))

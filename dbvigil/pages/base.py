@@ -35,6 +35,7 @@ _PLACES = (
     ("Locks", "dbvigil:dbvigil-locks"),
     ("Replication", "dbvigil:dbvigil-replication"),
     ("Connections", "dbvigil:dbvigil-connections"),
+    ("Recovery", "dbvigil:dbvigil-recovery"),
 )
 P = ParamSpec("P")
 _LINE_BREAKS = ("\n", "\t")

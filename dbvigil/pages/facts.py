@@ -168,6 +168,8 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        value = "; ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     # A lone surrogate, which a server's text may hold, cannot be sent.
     return text[:_LONGEST_CELL].encode("utf-8", "replace").decode()

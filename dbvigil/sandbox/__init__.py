@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dbvigil.sandbox.binaries import RELEASES, ServerBinary, find
 from dbvigil.sandbox.errors import SandboxError, ServerNotStarted, ServerUnavailable
-from dbvigil.sandbox.grants import MONITORING_GRANTS, SLOW_LOG_GRANTS, schema_grants
+from dbvigil.sandbox.grants import MONITORING_GRANTS, RECOVERY_GRANTS, SLOW_LOG_GRANTS, schema_grants
 from dbvigil.sandbox.replication import attach_replica, replication_options, wait_until_caught_up
 from dbvigil.sandbox.server import PrivateServer
 from dbvigil.sandbox.tls import Certificates
 
 __all__ = [
     "MONITORING_GRANTS",
+    "RECOVERY_GRANTS",
     "RELEASES",
     "SLOW_LOG_GRANTS",
     "Certificates",

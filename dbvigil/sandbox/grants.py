@@ -32,3 +32,26 @@ def schema_grants(schema: str, *, views: bool = False) -> tuple[str, ...]:
 
 REPLICATION_GRANTS: tuple[str, ...] = ("REPLICATION SLAVE ON *.*",)
 """What a replica's account on its source needs; the old word is the one that both flavors take."""
+
+RECOVERY_GRANTS: dict[str, tuple[str, ...]] = {
+    "mysql": (
+        "PROCESS ON *.*",
+        "REPLICATION CLIENT ON *.*",
+        "SELECT ON performance_schema.*",
+        "CONNECTION_ADMIN ON *.*",
+        "SYSTEM_VARIABLES_ADMIN ON *.*",
+        "REPLICATION_SLAVE_ADMIN ON *.*",
+        "RELOAD ON *.*",
+    ),
+    "mariadb": (
+        "PROCESS ON *.*",
+        "REPLICA MONITOR ON *.*",
+        "SELECT ON performance_schema.*",
+        "CONNECTION ADMIN ON *.*",
+        "BINLOG ADMIN ON *.*",
+        "REPLICATION SLAVE ADMIN ON *.*",
+        "RELOAD ON *.*",
+        "SUPER ON *.*",
+    ),
+}
+"""By flavor, what the account of recovery needs for every action; the docs say which one needs which."""

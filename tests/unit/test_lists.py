@@ -14,6 +14,7 @@ from dbvigil import collectors
 from dbvigil.catalogue import BY_NAME
 from dbvigil.management import actions
 from dbvigil.management.actions.base import Action
+from dbvigil.recovery import actions as recovery_actions
 from dbvigil.types import DatabaseMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,18 @@ def test_every_action_that_is_written_is_listed() -> None:
         value for module in modules(actions) for value in vars(module).values() if isinstance(value, Action)
     }
     assert set(actions.ACTIONS) == written
+
+
+def test_every_action_of_recovery_that_is_written_is_listed() -> None:
+    written = {
+        kind
+        for module in modules(recovery_actions)
+        for kind in vars(module).values()
+        if inspect.isclass(kind)
+        and kind.__module__ == module.__name__
+        and {"name", "metrics"} <= set(vars(kind))
+    }
+    assert {type(action) for action in recovery_actions.ALL} == written
 
 
 def test_every_field_of_a_sample_is_in_the_catalogue() -> None:

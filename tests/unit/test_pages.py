@@ -385,6 +385,7 @@ def test_there_are_no_other_pages() -> None:
         "runbooks/<slug:name>/",
         "connections/",
         "locks/",
+        "recovery/",
         "replication/",
         "slow-queries/",
     }

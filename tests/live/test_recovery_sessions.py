@@ -1,0 +1,148 @@
+"""Statements and sessions that are ended on real servers: those that may be, and nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from dbvigil.errors import RecoveryRefused
+from dbvigil.recovery.by_hand import overview, recover
+from dbvigil.sandbox import PrivateServer
+from tests.support import recovering
+from tests.support.blocked import holding, number_of, running, until
+from tests.support.servers import PrivateServers
+
+pytestmark = pytest.mark.django_db
+
+LONG = "SELECT SLEEP(60), 'secret of ada' FROM DUAL"
+REASONS = {
+    True: "it runs within another statement",
+    False: "it may run within a procedure, which this server does not tell",
+}
+LIMIT = {"end_long_statements": {"limit_seconds": 5}}
+
+
+@pytest.fixture(scope="module")
+def server(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
+    """A server of these tests alone: what others have called on it would count."""
+    private = PrivateServers(tmp_path_factory.mktemp("recovery"))
+    yield prepare(private(release))
+    private.destroy()
+
+
+def prepare(server: PrivateServer) -> PrivateServer:
+    server.execute("CREATE DATABASE till")
+    server.execute("CREATE TABLE till.t (id INT PRIMARY KEY, v INT)")
+    server.execute("INSERT INTO till.t VALUES (1, 1), (2, 2)")
+    server.create_user("app", "app-Secret-1", ("ALL ON till.*",))
+    server.create_user("nightly_backup", "app-Secret-1", ("ALL ON till.*",))
+    return server
+
+
+def seconds_of(server: PrivateServer, number: int) -> float:
+    rows = server.execute(
+        "SELECT TIME AS t FROM information_schema.PROCESSLIST WHERE ID = %s AND COMMAND <> 'Sleep'", number
+    )
+    return float(rows[0]["t"]) if rows else -1.0
+
+
+def runs(server: PrivateServer, number: int) -> bool:
+    return seconds_of(server, number) >= 0
+
+
+def app(server: PrivateServer, user: str = "app") -> Any:
+    return server.connect(user=user, password="app-Secret-1", database="till")
+
+
+def test_only_the_long_select_of_an_application_is_ended(server: PrivateServer, settings: Any) -> None:
+    recovering.configure(settings, server, LIMIT)
+    with ExitStack() as stack:
+        long = stack.enter_context(running(server, LONG, app(server)))
+        update = stack.enter_context(running(server, "UPDATE t SET v = SLEEP(60) WHERE id = 1", app(server)))
+        locking = stack.enter_context(
+            running(server, "SELECT SLEEP(60) FROM t WHERE id = 2 FOR UPDATE", app(server))
+        )
+        backup = stack.enter_context(running(server, LONG, app(server, "nightly_backup")))
+        until(
+            lambda: all(seconds_of(server, one) >= 6 for one in (long, update, locking, backup)),
+            "they do not run",
+        )
+        fresh = stack.enter_context(running(server, LONG, app(server)))
+        until(lambda: runs(server, fresh), "it does not run")
+
+        planned = recover("end_long_statements", "shop", "a try", "ada")
+        assert [step["session"] for step in planned["plan"]] == [long]
+        assert (planned["outcome"], planned["done"], planned["dry_run"]) == ("planned", [], True)
+        assert runs(server, long)
+
+        done = recover("end_long_statements", "shop", "it holds up the till", "ada", live=True)
+        assert (done["outcome"], done["verified"], done["error"]) == ("succeeded", True, "")
+        assert [one["done"] for one in done["done"]] == [True]
+        until(lambda: not runs(server, long), "it still runs")
+        assert all(runs(server, one) for one in (update, locking, backup, fresh))
+        assert "ada" not in str([done["plan"], done["done"]]).replace("'actor'", "")
+        assert done["plan"][0]["statement"] == "SELECT SLEEP(?), ? FROM DUAL"
+        with pytest.raises(RecoveryRefused, match="cooling down for another"):
+            recover("end_long_statements", "shop", "again", "ada", live=True)
+    assert [one["outcome"] for one in overview("shop")["attempts"]] == ["succeeded", "planned"]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_select_within_a_procedure_is_left(
+    private_server: Any, release: str, told: bool, settings: Any
+) -> None:
+    server = prepare(private_server(release, options={"performance-schema": "ON" if told else "OFF"}))
+    recovering.configure(settings, server, LIMIT)
+    server.execute(
+        "CREATE PROCEDURE till.slowly() BEGIN UPDATE t SET v = 3 WHERE id = 1; SELECT SLEEP(60) FROM DUAL; END"
+    )
+    with running(server, "CALL slowly()", app(server)) as inside:
+        until(lambda: seconds_of(server, inside) >= 6, "it does not run")
+        planned = recover("end_long_statements", "shop", "a try", "ada")
+        assert planned["plan"] == []
+        assert planned["outcome"] == "nothing"
+        reasons = {
+            "it runs within another statement",
+            "it may run within a procedure, which this server does not tell",
+        }
+        assert reasons & set(planned["left"])
+
+
+def test_a_missing_grant_is_named_and_nothing_is_done(server: PrivateServer, settings: Any) -> None:
+    grant = "CONNECTION_ADMIN" if server.flavor == "mysql" else "CONNECTION ADMIN"
+    without = [f"{grant} ON *.*", "SUPER ON *.*"]
+    recovering.configure(settings, server, LIMIT, "shop", *without)
+    with running(server, LONG, app(server)) as long:
+        until(lambda: seconds_of(server, long) >= 6, "it does not run")
+        done = recover("end_long_statements", "shop", "a try", "ada", live=True)
+        assert (done["outcome"], done["verified"]) == ("failed", None)
+        assert f"GRANT {grant} ON *.* TO" in done["error"]
+        assert runs(server, long)
+
+
+def test_the_root_of_a_tree_of_waits_is_ended_where_it_rests(server: PrivateServer, settings: Any) -> None:
+    recovering.configure(settings, server, {"end_blockers": {"idle_seconds": 5, "waits_seconds": 1}})
+    arguments = {"user": "app", "password": "app-Secret-1", "database": "till"}
+    with ExitStack() as stack:
+        root = stack.enter_context(holding(server, "UPDATE t SET v = 5 WHERE id = 1", **arguments))
+        second = app(server)
+        second.autocommit(False)
+        with second.cursor() as cursor:
+            cursor.execute("UPDATE t SET v = 6 WHERE id = 2")
+        middle = stack.enter_context(running(server, "UPDATE t SET v = 6 WHERE id = 1", second))
+        leaf = stack.enter_context(running(server, "UPDATE t SET v = 7 WHERE id = 2", app(server)))
+        bystander = stack.enter_context(holding(server, "SELECT * FROM t", **arguments))
+
+        def planned() -> list[int]:
+            return [step["session"] for step in recover("end_blockers", "shop", "a try", "ada")["plan"]]
+
+        until(lambda: planned() == [number_of(root)], "the root is not found")
+        done = recover("end_blockers", "shop", "the till stands still", "ada", live=True)
+        assert (done["outcome"], done["verified"]) == ("succeeded", True)
+        until(lambda: not runs(server, middle), "nobody goes on")
+        ids = {row["ID"] for row in server.execute("SELECT ID FROM information_schema.PROCESSLIST")}
+        assert number_of(root) not in ids
+        assert {middle, leaf, number_of(bystander)} <= ids
