@@ -139,8 +139,10 @@ async def unseen(server: Server, known: Inventory) -> list[str]:
     seen = {table.name.lower() for table in known.tables} | {name.lower() for name in known.others["view"]}
     ours = {name.lower() for name in known.databases}
     hidden = names - seen
-    # Tables on their way in or out have names of their own.
-    return sorted(one for one in hidden if "#sql" not in one and one.partition(".")[0] in ours)
+    # Tables on their way in or out have names of their own. Letters beyond ASCII are written in a way (`@1o`) that is not read here.
+    return sorted(
+        one for one in hidden if "#sql" not in one and "@" not in one and one.partition(".")[0] in ours
+    )
 
 
 @contextlib.asynccontextmanager

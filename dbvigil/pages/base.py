@@ -34,6 +34,7 @@ _PLACES = (
     ("Slow queries", "dbvigil:dbvigil-slow-queries"),
     ("Locks", "dbvigil:dbvigil-locks"),
     ("Replication", "dbvigil:dbvigil-replication"),
+    ("Backups", "dbvigil:dbvigil-backups"),
 )
 P = ParamSpec("P")
 _LINE_BREAKS = ("\n", "\t")

@@ -77,6 +77,7 @@ MATRIX = {
     "alerts/channels/ops/": {"PATCH": ("superuser", 404), "DELETE": ("superuser", 404)},
     "alerts/preview/": {"POST": ("superuser", 400)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
+    "backups/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
     "config/": {"GET": ("reader", 200)},
     "config/threshold/": {"POST": ("superuser", 400), "DELETE": ("superuser", 400)},
     "control/": {"POST": ("superuser", 400)},

@@ -51,6 +51,8 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("GET", "deadlocks/"),
         ("GET", "lock-waits/"),
         ("GET", "replication/"),
+        ("GET", "backups/"),
+        ("POST", "backups/"),
         ("GET", "deployments/"),
         ("POST", "deployments/"),
         ("GET", "health/"),
