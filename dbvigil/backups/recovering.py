@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from dbvigil.backups import jobs
@@ -18,9 +19,8 @@ from dbvigil.targets import Target, parse_url
 
 
 def contents(number: int, place: Place) -> Iterator[bytes]:
-    """Backup `number` as plain SQL. Raises `BackupError`, `DamagedBackup` in the middle where the file is damaged there."""
-    row = _there(number)
-    return unpacked(place.folder.place(row.file), place.settings.keys)
+    """Backup `number` as plain SQL. Raises `BackupError` where there is none, or it is not what was written."""
+    return unpacked(_whole(_there(number), place), place.settings.keys)
 
 
 def put_back(
@@ -40,11 +40,7 @@ def put_back(
     row = _there(number)
     target = _target(url)
     written = place.folder.manifest(row.file)
-    path, databases = place.folder.place(row.file), list(written["databases"])
-    if sha256(path) != row.sha256:
-        raise DamagedBackup(
-            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
-        )
+    path, databases = _whole(row, place), list(written["databases"])
     flavor, monitored = flavor_of(server_of(written)), list(place.targets.values())
     encrypted = asyncio.run(check_place(target, flavor, databases, monitored, force=force))
     alias = asyncio.run(place_of(target, monitored))
@@ -72,6 +68,20 @@ def _there(number: int) -> Backup:
     if row.status not in ("done", "verifying"):
         raise UnknownBackup(f"backup {number} is {row.status}: it has no file")
     return row
+
+
+def _whole(row: Backup, place: Place) -> Path:
+    """The backup's file, which is what was written. Raises `DamagedBackup`."""
+    path = place.folder.place(row.file)
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise DamagedBackup(f"{path}: {error.strerror or error}") from None
+    if found != row.sha256:
+        raise DamagedBackup(
+            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
+        )
+    return path
 
 
 def _target(url: str) -> Target:
