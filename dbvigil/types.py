@@ -221,6 +221,12 @@ class DatabaseMetrics:
     index_size_bytes: int | None = None
     auto_increment_max_usage: float | None = None
 
+    backup_age_seconds: float | None = None
+    backup_overdue_seconds: float | None = None
+    backup_ok: bool | None = None
+    backup_verified: bool | None = None
+    backup_size_change: float | None = None
+
     cpu_usage: float | None = None
     memory_usage: float | None = None
     disk_usage: float | None = None

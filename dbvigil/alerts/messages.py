@@ -13,6 +13,8 @@ _CONDITIONS = {
     "replication_running": "Replication has stopped",
     "read_only": "The replica accepts writes",
     "errant_gtids": "The replica has transactions of its own",
+    "backup_ok": "The last backup has failed",
+    "backup_verified": "The newest backup is not what the server held, or cannot be restored",
 }
 
 
@@ -36,6 +38,8 @@ def resolved(rule: Rule, value: Json, severity: Severity) -> str:
             "up": "The server answers again",
             "replication_running": "Replication runs again",
             "read_only": "The replica refuses writes again",
+            "backup_ok": "The last backup is good again",
+            "backup_verified": "The newest backup is verified",
             RESTARTED: "The server has been up for a while",
         }
         return said.get(rule.id, f"{title(rule.metric)} is as it should be again")

@@ -55,6 +55,10 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "history_list_length": Advice(10, 30, "end the oldest open transaction; purge cannot pass it"),
     "auto_increment_max_usage": Advice(10, 40, "change the column to BIGINT UNSIGNED before inserts fail"),
+    "backup_overdue_seconds": Advice(
+        10, 30, "read why there is no backup (database_monitor backup list), and make one"
+    ),
+    "backup_size_change": Advice(5, 15, "look which table has grown or shrunk since the backup before"),
     "disk_usage": Advice(15, 40, "free space or grow the volume; purge old binary logs"),
     "cpu_usage": Advice(10, 30, "look for the statements that use the most time"),
     "memory_usage": Advice(

@@ -15,6 +15,7 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from dbvigil.backups.errors import BackupError
 from dbvigil.errors import (
     AlertError,
     ConfigurationError,
@@ -92,6 +93,12 @@ KINDS: tuple[Kind, ...] = (
         409,
         "Recovery refused",
         "The action is switched off, is cooling down, or has reached its bounds; `Retry-After` says when it may.",
+    ),
+    Kind(
+        "no-backup-now",
+        409,
+        "No backup now",
+        "One of this database is under way, or the scheduler is off.",
     ),
     Kind("body-too-large", 413, "Body too large", "The body is larger than 64 KiB."),
     Kind("unsupported-media-type", 415, "Unsupported media type", "The body is not `application/json`."),
@@ -198,6 +205,8 @@ def describe(error: Exception, body: Mapping[str, object]) -> Problem:
             return _invalid({error.field: [f"{error.given!r} is not allowed; {error.allowed}"]})
         case ConfigurationError():
             return Problem(KIND["misconfigured"], str(error))
+        case BackupError():
+            return Problem(KIND["no-backup-now"], str(error))
         case MonitorError():
             return _later("monitor-not-answering", str(error))
         case ServiceDatabaseError():
@@ -205,12 +214,8 @@ def describe(error: Exception, body: Mapping[str, object]) -> Problem:
                 "service-database-unavailable",
                 "the service's own database cannot be used now; its log has the cause",
             )
-        case Http404():
-            return Problem(KIND["not-found"], "there is nothing at this address")
-        case PermissionDenied():
-            return Problem(KIND["forbidden"], "this is not allowed")
-        case SuspiciousOperation() | UnreadablePostError():
-            return Problem(KIND["malformed-request"], "the request cannot be read")
+        case Http404() | PermissionDenied() | SuspiciousOperation() | UnreadablePostError():
+            return _from_django(error)
         case exceptions.APIException() if error.status_code in _BY_STATUS:
             return _from_framework(error)
     return Problem(KIND["internal-error"], "the service made a mistake; its log has the cause")
@@ -237,6 +242,15 @@ def _at_field(error: HistoryError | AlertError | RecoveryError) -> Problem:
     if error.field in ("alert_id", "suppression_id"):
         return Problem(KIND["already-over"], error.detail, errors)
     return _invalid(errors)
+
+
+def _from_django(error: Exception) -> Problem:
+    match error:
+        case Http404():
+            return Problem(KIND["not-found"], "there is nothing at this address")
+        case PermissionDenied():
+            return Problem(KIND["forbidden"], "this is not allowed")
+    return Problem(KIND["malformed-request"], "the request cannot be read")
 
 
 def _from_framework(error: exceptions.APIException) -> Problem:

@@ -8,6 +8,7 @@ from django.urls import path, re_path
 
 from dbvigil.api import (
     alert_views,
+    backup_views,
     channel_views,
     connection_views,
     lock_views,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("connections/", connection_views.ConnectionsView.as_view(), name="connections"),
     path("replication/", replication_views.ReplicationView.as_view(), name="replication"),
     path("recovery/", recovery_views.RecoveryView.as_view(), name="recovery"),
+    path("backups/", backup_views.BackupsView.as_view(), name="backups"),
     path("deployments/", query_views.DeploymentsView.as_view(), name="deployments"),
     path("alerts/", alert_views.AlertsView.as_view(), name="alerts"),
     path("alerts/history/", alert_views.AlertHistoryView.as_view(), name="alert-history"),

@@ -14,8 +14,9 @@ from django.conf import settings as django_settings
 
 from dbvigil import targets
 from dbvigil.catalogue import metric
-from dbvigil.conf import alerts, recovery, thresholds
+from dbvigil.conf import alerts, backups, recovery, thresholds
 from dbvigil.conf.alerts import AlertSettings
+from dbvigil.conf.backups import BackupSettings
 from dbvigil.conf.recovery import RecoverySettings
 from dbvigil.conf.thresholds import LEVELS, Configured, check_levels
 from dbvigil.conf.values import (
@@ -35,6 +36,7 @@ from dbvigil.errors import ConfigurationError
 __all__ = [
     "SETTINGS",
     "AlertSettings",
+    "BackupSettings",
     "Configuration",
     "Configured",
     "Setting",
@@ -101,6 +103,41 @@ SETTINGS: tuple[Setting, ...] = (
         sandbox_url,
         "A server on which indexes may be tried with copied rows; empty: a private one is started on this machine.",
         mask_url,
+    ),
+    Setting(
+        "BACKUP_SCHEDULER_ENABLED",
+        False,
+        boolean,
+        "Run scheduled backups with the server's own dump tool, and alert on stale or failed ones.",
+    ),
+    Setting(
+        "DB_BACKUP_SCHEDULES",
+        {},
+        backups.schedules,
+        "When which database is backed up, by alias: a cron expression in UTC, or an object with one; in the environment as JSON.",
+        backups.shown_schedules,
+    ),
+    Setting("DB_BACKUP_FOLDER", "", backups.folder, "Where backups are kept: an absolute path."),
+    Setting(
+        "DB_BACKUP_KEY",
+        "",
+        backups.key,
+        "What new backups are encrypted under, at least 32 random characters; empty: they are not encrypted.",
+        alerts.masked,
+    ),
+    Setting(
+        "DB_BACKUP_KEY_FALLBACKS",
+        [],
+        backups.fallbacks,
+        "Former keys, under which older backups are still read; in the environment separated by spaces.",
+        backups.masked_keys,
+    ),
+    Setting(
+        "DB_BACKUP_ACCOUNTS",
+        {},
+        backups.accounts,
+        "Whom a server is backed up as, by alias, where that is not the monitoring account; in the environment as JSON.",
+        backups.masked_accounts,
     ),
     *(
         Setting(
@@ -234,6 +271,7 @@ class Configuration:
     sandbox_url: str = field(repr=False)
     alerts: AlertSettings
     recovery: RecoverySettings
+    backups: BackupSettings
     thresholds: Configured
     shown: Mapping[str, Mapping[str, Any]]
 
@@ -275,9 +313,10 @@ def load() -> Configuration:
         if setting.name in environment:
             origin = "environment"
         shown[setting.name] = {"value": setting.shown(value) if setting.shown else value, "source": origin}
+    known = targets.load(django_settings.DATABASES, values["DB_MONITORING_TARGETS"])
     return Configuration(
         interval=values["DB_MONITORING_INTERVAL"],
-        targets=targets.load(django_settings.DATABASES, values["DB_MONITORING_TARGETS"]),
+        targets=known,
         retention_days=values["DB_MONITORING_RETENTION_DAYS"],
         autostart=values["DB_MONITORING_AUTOSTART"],
         query_redaction=values["DB_QUERY_REDACTION"],
@@ -304,6 +343,7 @@ def load() -> Configuration:
             actions=values["DB_RECOVERY_ACTIONS"],
             accounts=values["DB_RECOVERY_ACCOUNTS"],
         ),
+        backups=backups.settings(values, known),
         thresholds=thresholds.configured(values, shown),
         shown=shown,
     )

@@ -1,4 +1,4 @@
-"""What the service stores. No logic: `monitoring`, `history`, `alerting` and the other rooms above do the steps."""
+"""What the service stores. No logic: the rooms above do the steps, each with its own rows."""
 
 from dbvigil.models.alerts import (
     AlertWorker,
@@ -11,6 +11,7 @@ from dbvigil.models.alerts import (
     MaintenanceWindow,
     Suppression,
 )
+from dbvigil.models.backups import Backup, BackupPlan
 from dbvigil.models.channels import AlertChannel
 from dbvigil.models.connections import ConnectionProcess, ServerConnections
 from dbvigil.models.history import Chunk, Sample
@@ -26,6 +27,8 @@ __all__ = [
     "AppendOnlyError",
     "AuditEvent",
     "AuditHead",
+    "Backup",
+    "BackupPlan",
     "ChannelState",
     "Chunk",
     "ConnectionProcess",

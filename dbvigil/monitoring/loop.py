@@ -1,10 +1,11 @@
-"""The loop that samples: one asyncio loop, one task and one connection a target (see `watch`), and six house tasks.
+"""The loop that samples: one asyncio loop, one task and one connection a target (see `watch`), and seven house tasks.
 
     _hold_leases   renews and claims; starts and ends the targets' tasks
     _obey          reads what has been said (stop, restart, collect, changes) four times a second
     _write         empties the store
     _write_statements   writes what was found about statements and about locks
     _analyse       looks closely at the statements that cost most
+    _back_up       starts backups that are due, and settles those that have ended
     _tidy          lets the history pack and prune
 
 A house task that fails says so once and tries again; a target's task that fails touches no other.
@@ -19,6 +20,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
@@ -27,6 +29,7 @@ from dbvigil.alert import Alert
 from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerts.rule import Rule
 from dbvigil.alerts.rules import for_database
+from dbvigil.backups import judging
 from dbvigil.collectors.runner import boot_clock
 from dbvigil.connections import storing as connection_storing
 from dbvigil.errors import ConfigurationError
@@ -35,6 +38,8 @@ from dbvigil.keeping import Newest
 from dbvigil.locks import storing as lock_storing
 from dbvigil.locks.waiting import Waiting as WaitingLocks
 from dbvigil.monitoring import control, store
+from dbvigil.monitoring.backups import EVERY_SECONDS as _BACK_UP_EVERY
+from dbvigil.monitoring.backups import Backups
 from dbvigil.monitoring.closely import Closely
 from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
@@ -85,6 +90,7 @@ class MonitorLoop:
         self.courses = Courses()
         self.standing = Standing()
         self._closely = Closely(self.statements)
+        self._backups = Backups()
         self._on_alerts = on_alerts
         self._rules: dict[str, tuple[Rule, ...]] = {}
         self._news = asyncio.Event()
@@ -117,7 +123,14 @@ class MonitorLoop:
         self._database = DatabaseThread(self._loop)
         house = [
             asyncio.create_task(task())
-            for task in (self._begin, self._write, self._write_statements, self._analyse, self._tidy)
+            for task in (
+                self._begin,
+                self._write,
+                self._write_statements,
+                self._analyse,
+                self._back_up,
+                self._tidy,
+            )
         ]
         try:
             await self._stop.wait()
@@ -144,6 +157,8 @@ class MonitorLoop:
     async def _first_look(self) -> None:
         self._obeyed = await self._database.call(control.read)
         await self._configure()
+        settings = self._configuration.backups
+        await self._database.call(self._backups.recall, settings, list(self._configuration.targets))
 
     async def _configure(self) -> None:
         """The settings as they are now; wrong ones leave the last good ones in force."""
@@ -268,6 +283,16 @@ class MonitorLoop:
             self._on_alerts(flushed.alerts)
         return flushed
 
+    async def _back_up(self) -> None:
+        while True:
+            await asyncio.sleep(_BACK_UP_EVERY)
+            await self._step("look after backups", self._back_up_once)
+
+    async def _back_up_once(self) -> None:
+        if self._watches:
+            settings = self._configuration.backups
+            await self._database.call(self._backups.look, settings, list(self._watches), datetime.now(UTC))
+
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(_TIDY_EVERY)
@@ -329,6 +354,10 @@ class MonitorLoop:
             self._rules[alias] = for_database(self._thresholds.of(alias), self._configuration.alerts.rules)
         return self._rules[alias]
 
+    def backups_of(self, alias: str, now: datetime) -> Mapping[str, Any]:
+        """The figures of one database's backups at `now`."""
+        return judging.figures(self._backups.standings.get(alias), now)
+
     async def recall(self, alias: str) -> store.Remembered:
         """What was stored of a target; waits until that can be read, since without it open alerts would be taken for over."""
         found: list[store.Remembered] = []
@@ -389,6 +418,10 @@ class MonitorLoop:
         """
         try:
             async with asyncio.timeout(5):
+                if hasattr(self, "_configuration"):
+                    await self._database.call(
+                        self._backups.end, self._configuration.backups, datetime.now(UTC)
+                    )
                 while len(self._store):
                     await self._database.call(self._flush_and_tell)
                 await self._database.call(self.statements.flush)

@@ -64,6 +64,9 @@ class House(Protocol):
     def rules_of(self, alias: str) -> Sequence[Rule]:
         """The rules of a database under these thresholds."""
 
+    def backups_of(self, alias: str, now: datetime) -> Mapping[str, Any]:
+        """The figures of a database's backups at `now`."""
+
     async def recall(self, alias: str) -> Remembered:
         """What was stored of a target; waits until that can be read."""
 
@@ -217,6 +220,7 @@ class Watch:
                 DatabaseMetrics(database=alias, timestamp=now, up=None),
                 error=f"the monitor failed while sampling ({type(error).__name__}); its log has the details",
             )
+        metrics = replace(metrics, **self._house.backups_of(alias, now))
         health = assess(metrics, self._house.thresholds_of(alias), now, stale_after(interval))
         return replace(metrics, health_score=health.score, status=health.status), snapshot
 

@@ -36,6 +36,7 @@ _PLACES = (
     ("Replication", "dbvigil:dbvigil-replication"),
     ("Connections", "dbvigil:dbvigil-connections"),
     ("Recovery", "dbvigil:dbvigil-recovery"),
+    ("Backups", "dbvigil:dbvigil-backups"),
 )
 P = ParamSpec("P")
 _LINE_BREAKS = ("\n", "\t")

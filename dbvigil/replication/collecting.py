@@ -291,11 +291,11 @@ async def _replicas(server: Server) -> list[dict[str, Any]] | None:
 
 async def _keyless(server: Server) -> dict[str, Any]:
     rows = await server.rows(MARIADB_KEYLESS if server.info.is_mariadb else MYSQL_KEYLESS)
-    names = sorted({_table(row["name"]) for row in rows})
+    names = sorted({table_name(row["name"]) for row in rows})
     return {"count": len(names), "names": names[:KEYLESS_NAMED]}
 
 
-def _table(name: str) -> str:
+def table_name(name: str) -> str:
     """ "shop/my@002dtable#P#p0" as shop.my-table: a partition's file is its table's."""
     plain = re.sub("@([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), name)
     return re.split("#p#", plain, maxsplit=1, flags=re.IGNORECASE)[0].replace("/", ".", 1)

@@ -1,4 +1,4 @@
-"""What an account may do: the least for monitoring, what slow queries need besides, and what replication needs. The docs quote these."""
+"""What an account may do: the least for monitoring, what slow queries, backups and replication need. The docs quote these."""
 
 from __future__ import annotations
 
@@ -28,6 +28,28 @@ def schema_grants(schema: str, *, views: bool = False) -> tuple[str, ...]:
     # In this place alone, _ and % stand for other characters.
     name = schema.replace("`", "``").replace("_", "\\_").replace("%", "\\%")
     return (f"SELECT ON `{name}`.*", *((f"SHOW VIEW ON `{name}`.*",) if views else ()))
+
+
+BACKUP_GRANTS: dict[str, tuple[str, ...]] = {
+    "mysql": (
+        "SELECT ON *.*",
+        "SHOW VIEW ON *.*",
+        "TRIGGER ON *.*",
+        "EVENT ON *.*",
+        "SHOW_ROUTINE ON *.*",
+        "PROCESS ON *.*",
+        "REPLICATION CLIENT ON *.*",
+    ),
+    "mariadb": (
+        "SELECT ON *.*",
+        "SHOW VIEW ON *.*",
+        "TRIGGER ON *.*",
+        "EVENT ON *.*",
+        "PROCESS ON *.*",
+        "BINLOG MONITOR ON *.*",
+    ),
+}
+"""By flavor, what an account needs that backs a whole server up."""
 
 
 REPLICATION_GRANTS: tuple[str, ...] = ("REPLICATION SLAVE ON *.*",)

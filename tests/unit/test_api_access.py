@@ -78,6 +78,7 @@ MATRIX = {
     "alerts/preview/": {"POST": ("superuser", 400)},
     "alerts/test-channels/": {"POST": ("superuser", 200)},
     "recovery/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
+    "backups/": {"GET": ("reader", 200), "POST": ("superuser", 400)},
     "config/": {"GET": ("reader", 200)},
     "config/threshold/": {"POST": ("superuser", 400), "DELETE": ("superuser", 400)},
     "control/": {"POST": ("superuser", 400)},

@@ -53,6 +53,8 @@ def test_it_is_valid_and_complete(document: dict[str, Any]) -> None:
         ("GET", "replication/"),
         ("GET", "recovery/"),
         ("POST", "recovery/"),
+        ("GET", "backups/"),
+        ("POST", "backups/"),
         ("GET", "deployments/"),
         ("POST", "deployments/"),
         ("GET", "health/"),

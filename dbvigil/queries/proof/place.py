@@ -102,14 +102,20 @@ def _target(url: str) -> Target:
 
 async def _refuse(server: Server, forbidden: Sequence[Target], source: Server) -> None:
     """Raises `ConfigurationError` where the sandbox is a monitored server, by whatever address it is called."""
+    alias = await monitored_as(server, (source.target, *forbidden))
+    if alias is not None:
+        raise ConfigurationError(
+            SETTING, server.target.address, f"it is monitored as {alias}; allowed is any other server"
+        )
+
+
+async def monitored_as(server: Server, targets: Sequence[Target]) -> str | None:
+    """Which of `targets` this server is, by its address or by what it says it is; None where it is none of them."""
     own = await _identity(server)
-    for target in (source.target, *forbidden):
+    for target in targets:
         if _address(target) == _address(server.target) or own == await _identity_of(target):
-            raise ConfigurationError(
-                SETTING,
-                server.target.address,
-                f"it is monitored as {target.alias}; allowed is any other server",
-            )
+            return target.alias
+    return None
 
 
 def _address(target: Target) -> str:
@@ -190,7 +196,7 @@ async def _private(info: ServerInfo) -> AsyncIterator[Target]:
         raise NoPlace(
             f"a private server needs PyMySQL (pip install 'dbvigil[service]'); or name a server in {SETTING}"
         )
-    binary = await asyncio.to_thread(_closest, info)
+    binary = await asyncio.to_thread(closest, info)
     # A cancelled proof must not leave a server behind that was about to start: starting is waited for, and then undone.
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="dbvigil-proof-"))
     options: dict[str, str | int | None] = {
@@ -219,7 +225,7 @@ def _remove(private: PrivateServer, folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _closest(info: ServerInfo) -> ServerBinary:
+def closest(info: ServerInfo) -> ServerBinary:
     """The release of the same flavour whose version is nearest; raises `NoPlace`."""
     flavor = "mariadb" if info.is_mariadb else "mysql"
     found: list[ServerBinary] = []

@@ -1,0 +1,91 @@
+"""A backup is taken back: into a server that may be written to, or as plain SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dbvigil.backups import jobs
+from dbvigil.backups.errors import BackupError, DamagedBackup, UnknownBackup
+from dbvigil.backups.packing import sha256, unpacked
+from dbvigil.backups.programs import Stop, flavor_of
+from dbvigil.backups.restoring import check_place, place_of, restore
+from dbvigil.backups.running import Place, server_of
+from dbvigil.errors import ConfigurationError
+from dbvigil.models import Backup
+from dbvigil.targets import Target, parse_url
+
+
+def contents(number: int, place: Place) -> Iterator[bytes]:
+    """Backup `number` as plain SQL. Raises `BackupError` where there is none, or it is not what was written."""
+    return unpacked(_whole(_there(number), place), place.settings.keys)
+
+
+def put_back(
+    number: int,
+    url: str,
+    place: Place,
+    *,
+    force: bool,
+    confirm: Callable[[str], bool],
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[str, Any]:
+    """Restores backup `number` into the server at `url`; what was done, JSON-ready.
+
+    A monitored server is written over only with `force` and where `confirm`, given its alias, says yes; databases that are there only
+    with `force`. The file is looked at as a whole before anything is written. Raises `BackupError`, `ConfigurationError`, ServerError.
+    """
+    row = _there(number)
+    target = _target(url)
+    written = place.folder.manifest(row.file)
+    path, databases = _whole(row, place), list(written["databases"])
+    flavor, monitored = flavor_of(server_of(written)), list(place.targets.values())
+    encrypted = asyncio.run(check_place(target, flavor, databases, monitored, force=force))
+    alias = asyncio.run(place_of(target, monitored))
+    if alias is not None and not confirm(alias):
+        raise BackupError(f"nothing was restored: {alias} is monitored, and its name was not confirmed")
+    restore(
+        target, flavor, unpacked(path, place.settings.keys), Stop(), encrypted=encrypted, progress=progress
+    )
+    return {
+        "id": row.pk,
+        "database": row.database,
+        "into": target.address,
+        "databases": databases,
+        "plain_bytes": row.plain_bytes,
+    }
+
+
+def _there(number: int) -> Backup:
+    """Raises `UnknownBackup` unless the backup has a file."""
+    row = jobs.get(number)
+    if row.removed_at is not None:
+        raise UnknownBackup(
+            f"backup {number} was removed at {row.removed_at:%Y-%m-%d %H:%M} UTC: {row.removed_why}"
+        )
+    if row.status not in ("done", "verifying"):
+        raise UnknownBackup(f"backup {number} is {row.status}: it has no file")
+    return row
+
+
+def _whole(row: Backup, place: Place) -> Path:
+    """The backup's file, which is what was written. Raises `DamagedBackup`."""
+    path = place.folder.place(row.file)
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise DamagedBackup(f"{path}: {error.strerror or error}") from None
+    if found != row.sha256:
+        raise DamagedBackup(
+            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
+        )
+    return path
+
+
+def _target(url: str) -> Target:
+    try:
+        return parse_url("restore", url)
+    except ConfigurationError as error:
+        raise ConfigurationError("--into", error.given, error.allowed) from None

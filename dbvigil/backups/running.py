@@ -1,0 +1,293 @@
+"""One backup from its row to its end: made, kept, verified, and what has had its time removed. It runs in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from dbvigil.backups import jobs
+from dbvigil.backups.choosing import Chosen, choose
+from dbvigil.backups.errors import BackupError, Ended
+from dbvigil.backups.files import Folder, name_of
+from dbvigil.backups.making import Made, Order, Progress, make, manifest
+from dbvigil.backups.programs import Stop
+from dbvigil.backups.retention import Kept, outlived
+from dbvigil.backups.sealing import key_id
+from dbvigil.backups.verifying import Held, verify
+from dbvigil.conf.backups import AUTO, BackupSchedule, BackupSettings
+from dbvigil.errors import ConfigurationError, DbvigilError
+from dbvigil.history.django_db import DjangoHistory
+from dbvigil.models import Backup, TargetState
+from dbvigil.replication.stored import replication
+from dbvigil.targets import Target
+from dbvigil.types import DatabaseMetrics, ServerInfo
+
+logger = logging.getLogger("dbvigil.backups")
+
+T = TypeVar("T")
+
+_TRIES = 60
+"""So many seconds what was done is tried to be put on record while the service's database is locked or away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose backups these are: the settings and the monitored servers."""
+
+    settings: BackupSettings
+    targets: Mapping[str, Target]
+
+    @property
+    def folder(self) -> Folder:
+        if not self.settings.folder:
+            raise ConfigurationError("DB_BACKUP_FOLDER", "", "allowed here: the absolute path of a folder")
+        return Folder(Path(self.settings.folder))
+
+    def schedule(self, database: str) -> BackupSchedule:
+        """The schedule of `database`; what one says that does not name a time, where it has none."""
+        return self.settings.schedules.get(database) or BackupSchedule("")
+
+    def target(self, alias: str, database: str) -> Target:
+        """The server `alias`, as whom its backups are made: an account of its own, or that of the database which it stands for."""
+        account = self.settings.accounts.get(alias) or self.settings.accounts.get(database)
+        target = self.targets[alias]
+        return target if account is None else replace(target, user=account.user, password=account.password)
+
+
+def run(number: int, place: Place, stop: Stop, progress: Progress | None = None) -> Backup:
+    """Makes backup `number`, which waits, and verifies it where that is wanted; the row as it then is.
+
+    What goes wrong is on record, and raised as `BackupError` only where the backup is somebody else's.
+    """
+    runner, progress = jobs.me(), progress or Progress()
+    if not jobs.claim(number, runner, datetime.now(UTC)):
+        raise BackupError(f"backup {number} does not wait to be made: another process has it, or it is over")
+    row = jobs.get(number)
+    schedule = place.schedule(row.database)
+    with _beating(number, runner, progress, stop):
+        try:
+            made = _made(row, runner, place, schedule, stop, progress)
+        except BaseException as error:
+            why = _told(error, stop)
+            _cleared(place, number)
+            _persist(lambda: jobs.fail(number, runner, why, datetime.now(UTC)))
+            if not isinstance(error, Exception):
+                raise
+            return jobs.get(number)
+        if schedule.verify:
+            _prove(jobs.get(number), runner, place, made.held, made.info, stop)
+    tidy(row.database, place, datetime.now(UTC))
+    return jobs.get(number)
+
+
+def prove(number: int, place: Place, stop: Stop) -> Backup:
+    """Verifies a backup that is there, whatever was said of it before; the row as it then is. Raises `BackupError`."""
+    runner = jobs.me()
+    row = jobs.get(number)
+    if row.removed_at is not None or row.status not in ("done", "verifying"):
+        raise BackupError(
+            f"backup {number} has no file that could be verified: {row.removed_why or row.status}"
+        )
+    written = place.folder.manifest(row.file)
+    if not jobs.claim_proof(number, runner):
+        raise BackupError(f"{row.database} is being backed up or verified just now; try again afterwards")
+    with _beating(number, runner, Progress(), stop):
+        _prove(jobs.get(number), runner, place, Held.from_dict(written["held"]), server_of(written), stop)
+    return jobs.get(number)
+
+
+def server_of(written: Mapping[str, Any]) -> ServerInfo:
+    """The server that a manifest tells of."""
+    server = written["server"]
+    return ServerInfo(
+        server["flavor"], tuple(server["version"]), server["version_text"], performance_schema=False
+    )
+
+
+def tidy(database: str, place: Place, now: datetime) -> list[int]:
+    """Removes the files of backups that have had their time; their numbers. Raises OSError."""
+    schedule = place.schedule(database)
+    rows = Backup.objects.filter(database=database, status="done", removed_at=None).exclude(file="")
+    kept = [Kept(row.pk, row.started_at or row.asked_at, row.verification == "verified") for row in rows]
+    files = {row.pk: row.file for row in rows}
+    removed = []
+    for number, why in outlived(kept, now, schedule.keep_days, schedule.keep_weeks):
+        place.folder.remove(files[number])
+        Backup.objects.filter(pk=number, status="done").update(removed_at=now, removed_why=why)
+        logger.info("backup %d of %s is removed: %s", number, database, why)
+        removed.append(number)
+    return removed
+
+
+def source_of(database: str, wanted: str, now: datetime) -> Chosen:
+    """The server that is read for `database`, by what is known of replication now. Raises `BackupError`."""
+    stored = TargetState.objects.filter(active=True).exclude(metrics=None).values_list("alias", "metrics")
+    metrics = {alias: DatabaseMetrics.from_dict(figures) for alias, figures in stored if figures}
+    edges = replication(metrics, DjangoHistory(), now).to_dict()["topology"]["edges"]
+    return choose(database, wanted, edges, {alias: one.up for alias, one in metrics.items()})
+
+
+def _made(
+    row: Backup, runner: str, place: Place, schedule: BackupSchedule, stop: Stop, progress: Progress
+) -> Made:
+    """The dump, at its place in the folder and on record as kept."""
+    chosen = source_of(row.database, schedule.source, datetime.now(UTC))
+    if chosen.alias not in place.targets:
+        # Monitored by another process's settings: an account for it is not known here.
+        if schedule.source != AUTO:
+            raise BackupError(f"{chosen.alias} is not among this process's targets")
+        chosen = Chosen(row.database, f"the replica {chosen.alias} is not among this process's targets")
+    jobs.change(row.pk, runner, source=chosen.alias)
+    folder = place.folder
+    folder.prepare()
+    key = place.settings.keys[0] if place.settings.seals else ""
+    work = folder.work(row.pk)
+    order = Order(
+        place.target(chosen.alias, row.database),
+        work / "dump",
+        schedule.databases,
+        key,
+        schedule.compare_seconds,
+        schedule.megabytes_per_second * 1e6,
+    )
+    made = _bounded(make(order, stop, progress), schedule.most_hours * 3600, stop)
+    relative = name_of(row.database, row.pk, made.started_at, sealed=bool(key))
+    name = key_id(key) if key else ""
+    folder.keep(
+        order.path,
+        relative,
+        manifest(made, number=row.pk, database=row.database, source=chosen.alias, key=name),
+    )
+    values: dict[str, Any] = {
+        "status": "verifying" if schedule.verify else "done",
+        "active": row.database if schedule.verify else None,
+        "verification": "" if schedule.verify else "skipped",
+        "started_at": made.started_at,
+        "finished_at": datetime.now(UTC),
+        "file": relative,
+        "size_bytes": made.size,
+        "plain_bytes": made.plain,
+        "sha256": made.sha256,
+        "key_id": name,
+        "facts": {**made.facts, "chosen": chosen.why},
+    }
+    if not _persist(lambda: jobs.change(row.pk, runner, **values)):
+        folder.remove(relative)
+        raise Ended("another process has given this backup up")
+    folder.clear(row.pk)
+    return made
+
+
+def _prove(row: Backup, runner: str, place: Place, held: Held, info: ServerInfo, stop: Stop) -> None:
+    folder = place.folder
+    try:
+        proof = _bounded(
+            verify(
+                folder.place(row.file), row.sha256, place.settings.keys, held, info, folder.work(row.pk), stop
+            ),
+            place.schedule(row.database).most_hours * 3600,
+            stop,
+        )
+        outcome, report = "verified" if proof.comparison.verified else "failed", proof.to_dict()
+    except BaseException as error:
+        told = {"summary": _told(error, stop)}
+        _persist(lambda: jobs.end_proof(row.pk, runner, "failed", told, datetime.now(UTC)))
+        if not isinstance(error, Exception):
+            raise
+        return
+    finally:
+        folder.clear(row.pk)
+    _persist(lambda: jobs.end_proof(row.pk, runner, outcome, report, datetime.now(UTC)))
+
+
+def _bounded(work: Coroutine[Any, Any, T], seconds: float, stop: Stop) -> T:
+    """What `work` comes to; ended by `stop`, and after `seconds`."""
+
+    async def bounded() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker; this is one
+        stop.then(lambda: loop.call_soon_threadsafe(task.cancel))
+        try:
+            async with asyncio.timeout(seconds):
+                return await work
+        except TimeoutError:
+            raise Ended(f"it took longer than {seconds / 3600:g} h, and was ended") from None
+        except asyncio.CancelledError:
+            stop.check()
+            raise
+        finally:
+            stop.then(None)
+
+    return asyncio.run(bounded())
+
+
+def _told(error: BaseException, stop: Stop) -> str:
+    """Why a backup came to nothing, in one line."""
+    if isinstance(error, DbvigilError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"the backup's file cannot be written: {error.strerror or error}"
+    if not isinstance(error, Exception):
+        return stop.reason or "it was interrupted"
+    logger.exception("a backup failed", exc_info=error)
+    return f"a fault of the service ({type(error).__name__}); its log has the details"
+
+
+def _cleared(place: Place, number: int) -> None:
+    if place.settings.folder:
+        place.folder.clear(number)
+
+
+@contextmanager
+def _beating(number: int, runner: str, progress: Progress, stop: Stop) -> Iterator[None]:
+    """Says every two seconds that this process lives, and how far it is; ends the work where it is no longer this process's."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(jobs.BEAT_SECONDS):
+            try:
+                if not _alive(number, runner, progress):
+                    stop.end("another process has given this backup up")
+                    return
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("backup %d: its beat cannot be written: %s", number, error)
+            finally:
+                connections.close_all()
+
+    thread = threading.Thread(target=beat, name="dbvigil-backup-beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _alive(number: int, runner: str, progress: Progress) -> bool:
+    if progress.plain_bytes and progress.expected_bytes is not None:
+        return jobs.change(number, runner, plain_bytes=progress.plain_bytes, size_bytes=progress.size_bytes)
+    return jobs.change(number, runner)
+
+
+def _persist(write: Callable[[], bool]) -> bool:
+    """What `write` answers; it is tried for a minute while the service's database is locked or away. Raises `DatabaseError`."""
+    pause = threading.Event()
+    for left in range(_TRIES, -1, -1):
+        try:
+            return write()
+        except (DatabaseError, InterfaceError) as error:
+            if not left:
+                raise
+            logger.warning("what became of a backup cannot be put on record yet: %s", error)
+            connections.close_all()
+            pause.wait(1.0)
+    raise AssertionError("unreachable")

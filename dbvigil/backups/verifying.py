@@ -1,0 +1,129 @@
+"""A backup is proved: restored into a private server of the same kind, and compared with what the monitored one held."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbvigil.backups import census
+from dbvigil.backups.comparing import Comparison, Truth, compare, missing
+from dbvigil.backups.errors import BackupError, DamagedBackup
+from dbvigil.backups.packing import sha256, unpacked
+from dbvigil.backups.programs import Stop, flavor_of
+from dbvigil.backups.restoring import restored
+from dbvigil.queries.proof.place import NoPlace, closest
+from dbvigil.server import Server
+from dbvigil.targets import Target
+from dbvigil.types import ServerInfo
+
+try:
+    from dbvigil.sandbox import PrivateServer, SandboxError
+except ImportError:  # PyMySQL is there for the stand-alone service, not for every Django project
+    PrivateServer = None  # type: ignore[assignment,misc]
+
+OPTIONS: Mapping[str, str | int | None] = {
+    "innodb-buffer-pool-size": "256M",
+    "max-allowed-packet": "1G",
+    "skip-networking": None,
+    "event-scheduler": "OFF",
+    # Whatever the monitored server let in, it lets in.
+    "innodb-strict-mode": "OFF",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is to be found in a restore: how the server held each table, and the names of all else, by kind."""
+
+    databases: Sequence[str]
+    tables: Mapping[str, Truth]
+    others: Mapping[str, Sequence[str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "databases": list(self.databases),
+            "tables": {name: truth.to_dict() for name, truth in self.tables.items()},
+            "others": {kind: list(names) for kind, names in self.others.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Held:
+        tables = {name: Truth.from_dict(truth) for name, truth in data["tables"].items()}
+        return cls(data["databases"], tables, data["others"])
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the restore has shown, into which server, and how long that took (seconds)."""
+
+    comparison: Comparison
+    server: str
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.comparison.to_dict(), "server": self.server, "seconds": round(self.seconds, 3)}
+
+
+async def verify(
+    path: Path, digest: str, keys: Sequence[str], held: Held, info: ServerInfo, folder: Path, stop: Stop
+) -> Proof:
+    """Restores the file at `path` and compares. `folder` is a new one, removed at the end.
+
+    Raises `DamagedBackup` where the file is not what was written, `BackupError` where it cannot be restored or there is no server for it.
+    """
+    began = time.monotonic()
+    if await asyncio.to_thread(sha256, path) != digest:
+        raise DamagedBackup(
+            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
+        )
+    async with _private(info, folder) as (target, version):
+        await restored(target, flavor_of(info), unpacked(path, keys), stop)
+        stop.check()
+        server = Server(target, read_timeout=census.PATIENCE_SECONDS)
+        await server.connect()
+        found = await census.inventory(server, held.databases)
+        async with census.snapshot(server) as view:
+            wanted = [table for table in found.tables if table.name in held.tables]
+            figures, _left = await census.figures_of(view, wanted, census.PATIENCE_SECONDS, time.monotonic)
+        lost = [
+            text
+            for kind, names in held.others.items()
+            for text in missing(kind, names, found.others.get(kind, ()))
+        ]
+        comparison = Comparison(compare(held.tables, figures), lost)
+        return Proof(comparison, version, time.monotonic() - began)
+
+
+@contextlib.asynccontextmanager
+async def _private(info: ServerInfo, folder: Path) -> AsyncIterator[tuple[Target, str]]:
+    if PrivateServer is None:
+        raise BackupError("a private server needs PyMySQL: pip install 'dbvigil[service]'")
+    try:
+        binary = await asyncio.to_thread(closest, info)
+    except NoPlace as error:
+        raise BackupError(f"no private server can be had for the restore: {error}") from None
+    private = PrivateServer(binary, folder / "server", performance_schema=False, options=OPTIONS)
+    try:
+        starting = asyncio.ensure_future(asyncio.to_thread(private.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # A start under way is waited for, and then undone.
+            await asyncio.wait([starting])
+            raise
+        except SandboxError as error:
+            raise BackupError(f"the private server did not start: {error}") from None
+        yield Target("restore", user="root", socket=str(private.socket)), binary.version_text
+    finally:
+        await asyncio.shield(asyncio.to_thread(_remove, private, folder))
+
+
+def _remove(private: PrivateServer, folder: Path) -> None:
+    private.destroy()
+    shutil.rmtree(folder, ignore_errors=True)
