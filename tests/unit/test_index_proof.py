@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,11 @@ from dbvigil.queries.parse import parse
 from dbvigil.queries.proof import Budget
 from dbvigil.queries.proof.budget import Purse, Spent
 from dbvigil.queries.proof.columns import is_row, literal
+from dbvigil.queries.proof.copying import Copied, blocks_of
+from dbvigil.queries.proof.growing import times
 from dbvigil.queries.proof.literals import moved
 from dbvigil.queries.proof.measure import REFERENCE, Run, Weights, weights_of
-from dbvigil.queries.proof.sampling import plan_sample
+from dbvigil.queries.proof.sampling import Part, growable, plan_sample, repeated
 from dbvigil.queries.proof.statements import readers
 from dbvigil.queries.proof.structure import structure
 from dbvigil.queries.proof.trials import build_seconds, forced
@@ -206,6 +209,51 @@ def test_what_is_joined_by_another_key_is_whole_where_it_can_be() -> None:
     assert [part.table.name for group in plan.groups for part in group.parts if part.loose] == ["orders"]
 
 
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.001])
+def test_blocks_lie_in_strides_that_leave_nothing_out(share: float) -> None:
+    blocks = blocks_of(-50, 10_000, 40, share)
+    assert blocks[0].first == -50 and blocks[-1].after == 10_001
+    assert all(one.after == other.first for one, other in itertools.pairwise(blocks))
+    assert all(one.first <= one.low < one.high <= one.after for one in blocks)
+    assert len({one.high - one.low for one in blocks[:-1]}) == 1
+    assert sum(one.high - one.low for one in blocks) == pytest.approx(10_051 * share, rel=0.02, abs=40)
+
+
+def test_a_sample_grows_within_the_limits() -> None:
+    plan = sample(JOIN, 200_000, CUSTOMERS, ORDERS)
+    shares = {("shop", "customers"): 0.18, ("shop", "orders"): 0.18}
+    copied = Copied({("shop", "customers"): 18_000, ("shop", "orders"): 162_000}, shares)
+    assert times(plan, copied) == 5
+    # As many bytes as fit into the sandbox's memory.
+    wide = sample(JOIN, 200_000, CUSTOMERS, replace(ORDERS, data_bytes=900_000 * 400, index_bytes=0))
+    assert times(wide, copied) == 2
+    assert times(sample(JOIN, 10_000_000, CUSTOMERS, ORDERS), Copied(copied.rows)) == 1
+
+
+def test_rows_stand_beside_their_copies_where_the_key_tells_them_apart() -> None:
+    pair = replace(ORDERS, indexes=(Index("PRIMARY", (IndexPart("code"), IndexPart("id")), unique=True),))
+    named = replace(ORDERS, columns=(Column("id", "char(36)", False, "ascii_bin"),))
+    for part, can in (
+        (Part(ORDERS, "id"), True),
+        (Part(ORDERS, "customer_id"), True),
+        (Part(pair, "code"), True),
+        (Part(pair, "customer_id"), False),
+        (Part(named, "customer_id"), False),
+        (Part(replace(ORDERS, indexes=()), "customer_id"), True),
+        (Part(ORDERS), False),
+    ):
+        assert growable(part) is can, part
+    unique = replace(
+        ORDERS,
+        indexes=(
+            *ORDERS.indexes,
+            Index("a", (IndexPart("code"),), unique=True),
+            Index("b", (IndexPart("code"), IndexPart("customer_id")), unique=True),
+        ),
+    )
+    assert repeated(Part(unique, "customer_id")) == ("a",)
+
+
 def test_what_cannot_be_sampled_is_refused_with_a_reason() -> None:
     text_key = replace(CUSTOMERS, columns=(Column("id", "char(36)", False, "ascii_bin"),), name="uuids")
     tables = (
@@ -302,6 +350,9 @@ def test_a_table_is_made_again_without_what_binds_it() -> None:
         "UNIQUE KEY `u` (`p`)\n) ENGINE=InnoDB DEFAULT CHARSET=latin1 COLLATE=latin1_bin"
     )
     assert made.keys == "ALTER TABLE `s`.`t` ADD KEY `k` (`p`,`id`), ADD FULLTEXT KEY `f` (`p`)"
+    # Where values are there several times, what was unique is an index like others.
+    made = structure("`s`.`t`", shown, ("u",))
+    assert "`u`" not in made.create and "ADD KEY `u` (`p`), ADD KEY `k`" in made.keys
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, StatementFailed
 from dbvigil.queries.proof.budget import STATEMENT_SECONDS, Budget, Purse, Spent
-from dbvigil.queries.proof.copying import Copied, copy, make_tables, thin
+from dbvigil.queries.proof.copying import Copied, copy, make_tables
+from dbvigil.queries.proof.growing import two_sizes
 from dbvigil.queries.proof.measure import ANALYZE, Meter, Weights, calibrated
 from dbvigil.queries.proof.place import NoPlace, Sandbox, sandbox_for
 from dbvigil.queries.proof.report import proof_of, untested
@@ -89,12 +90,12 @@ async def _verify(
     tell("starting a sandbox", 0.0)
     async with sandbox_for(own, {name[0] for name in names}, url=url, forbidden=forbidden) as place:
         tell("copying a sample", 0.1)
-        later = await make_tables(purse, place.server, plan, (place.big, place.small))
-        copied = await copy(purse, place.server, plan, place.big)
+        later = await make_tables(purse, place.server, plan, place.small, place.big)
+        copied = await copy(purse, place.server, plan, place.small)
         # The monitored server has given what it had to give.
         await own.close()
         deadline = time.monotonic() + seconds
-        await thin(place.server, plan, place.big, place.small)
+        await two_sizes(place.server, plan, copied, place.small, place.big, place.own)
         for text in later:
             await place.server.rows(text)
         await _analyze(place, plan)
