@@ -20,7 +20,7 @@ from dbvigil.queries.proof.measure import REFERENCE, Run, Weights, weights_of
 from dbvigil.queries.proof.sampling import Part, growable, plan_sample, repeated
 from dbvigil.queries.proof.statements import readers
 from dbvigil.queries.proof.structure import structure
-from dbvigil.queries.proof.trials import build_seconds, forced
+from dbvigil.queries.proof.trials import build_seconds, hinted
 from dbvigil.queries.proof.verdict import Facts, Pair, Trial, judge
 from dbvigil.queries.schema import Column, ForeignKey, Index, IndexPart, Schema, Table
 from dbvigil.queries.workload import WorkloadQuery
@@ -28,6 +28,7 @@ from dbvigil.server import Server
 from dbvigil.targets import Target
 
 FACTS = Facts(1_000_000, Weights(0.2, 0.5))
+FULL = replace(FACTS, full_rows=42_000)
 
 
 def run(rows: int, pages: int, milliseconds: float, **other: Any) -> Run:
@@ -88,6 +89,11 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains next to nothing"),
         # The same of a statement that did not ask for it.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FACTS, "estimated", "statement q2"),
+        # Where one size is as large as the real table, a plan that gains nothing does no harm there either, and fewer rows say nothing.
+        ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FULL, "verified", ""),
+        ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FACTS, "harmful", "q2"),
+        ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FULL, "verified", ""),
+        ([GOOD], [BAD], FULL, "harmful", "q2"),
         # Over the limit by too little for a sample; with all rows there is nothing to doubt.
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], FACTS, "estimated", "too near to 1.5"),
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], replace(FACTS, full_rows=0), "verified", ""),
@@ -135,13 +141,14 @@ def test_weights_are_those_of_two_measurements_or_of_the_reference() -> None:
         assert weights_of(scan, odd, REFERENCE["mysql"]) == REFERENCE["mysql"]
 
 
-def test_an_index_is_forced_wherever_its_table_is_read() -> None:
+def test_an_index_is_forced_or_ignored_wherever_its_table_is_read() -> None:
     orders = Table("orders", "shop")
     text = "SELECT 1 FROM `big`.`orders` AS o WHERE EXISTS(SELECT 1 FROM big.`Orders` WHERE id > o.id)"
-    assert forced(text, orders, "x").count("FORCE INDEX (x)") == 2
-    assert forced(text, Table("other", "shop"), "x").count("FORCE INDEX (x)") == 0
-    assert forced("SELECT 1 FROM other", orders, "x") == "SELECT 1 FROM other"
-    assert forced("no statement (", orders, "x") == ""
+    assert hinted(text, orders, "x", "FORCE").count("FORCE INDEX (x)") == 2
+    assert hinted(text, orders, "x", "IGNORE").count("IGNORE INDEX (x)") == 2
+    assert hinted(text, Table("other", "shop"), "x", "FORCE").count("INDEX (x)") == 0
+    assert hinted("SELECT 1 FROM other", orders, "x", "FORCE") == "SELECT 1 FROM other"
+    assert hinted("no statement (", orders, "x", "FORCE") == ""
 
 
 def test_a_real_table_takes_longer_than_by_its_rows() -> None:

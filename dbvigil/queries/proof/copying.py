@@ -42,7 +42,10 @@ class Block:
 
 @dataclass(slots=True)
 class Copied:
-    """What came of copying: rows and share (0–1) by table, those whose rows ended early, and by table the blocks that were read."""
+    """What came of copying: rows and share (0–1) by table, and by table the blocks that were read.
+
+    `loose`: tables whose joins lose rows, because a block was cut short, or because they were read by another key and could not be grown.
+    """
 
     rows: dict[Name, int] = field(default_factory=dict)
     shares: dict[Name, float] = field(default_factory=dict)
@@ -85,8 +88,6 @@ async def copy(purse: Purse, sandbox: Server, plan: SamplePlan, home: Mapping[st
         for part in group.parts:
             copied.rows[name_of(part.table)] = 0
             copied.shares[name_of(part.table)] = group.share
-            if part.loose:
-                copied.loose.add(name_of(part.table))
         if group.parts[0].key:
             await _copy_blocks(purse, sandbox, group, home, copied)
         else:

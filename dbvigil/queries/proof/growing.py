@@ -7,7 +7,7 @@ to it. Values keep their shares; what was unique is then there a few times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dbvigil.errors import StatementFailed
@@ -77,11 +77,20 @@ async def two_sizes(
             helper = f"{quoted(own)}.`blocks_{number}`"
             try:
                 await _grow(sandbox, _Growth(part, blocks, helper, counted), small, big)
+                if part.loose and (copied.short or not _filled(blocks, most)):
+                    copied.loose.add(name_of(part.table))
                 continue
             except StatementFailed:
                 # Of a number that has no room to grow, for one, the sample is all there is.
                 await sandbox.rows(EMPTIED.format(table=target(part.table, big)))
         await _thin(sandbox, part, small, big)
+        if part.loose:
+            copied.loose.add(name_of(part.table))
+
+
+def _filled(blocks: Sequence[Block], most: int) -> bool:
+    """Whether so many copies of the blocks leave no key out, so that whatever names a row by it finds one."""
+    return all(one.after - one.first <= most * (one.high - one.low) for one in blocks[:-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ async def _verify(
             await place.server.rows(text)
         await _analyze(place, plan)
         tell("calibrating", 0.3)
-        meter = Meter(place.server)
+        meter = Meter(place.server, worked=place.worked)
         await meter.prepare()
         weights = await calibrated(place.server, meter, place.own)
         filled = [await _filled(place, one, schema, plan) for one in statements]

@@ -25,6 +25,7 @@ _WORTH_GAINING_MS = 1.0
 _GAINS = 1.2
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
+_NEARLY_ALL = 0.8
 _SHRINKS = 0.8
 _STEEPEST = 1.2
 
@@ -99,7 +100,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict(
             "estimated", "a statement answered other rows with the index than without it", **figures
         )
-    if not any(_used(trial) for trial in served):
+    if not any(_used(trial, facts) for trial in served):
         return Verdict("no_gain", "the server does not use it for any of the statements", **figures)
     if speed_up < WORTH:
         return Verdict(
@@ -197,13 +198,22 @@ def _total(trials: Sequence[Trial], facts: Facts) -> float:
     return before / sum(trial.weight * extrapolated(trial, facts, after=True) for trial in trials)
 
 
+def _telling(trial: Trial, facts: Facts) -> tuple[Pair, ...]:
+    """The sizes whose plans say something of the real table: beside one that is as large, fewer rows say nothing."""
+    return trial.pairs[-1:] if _whole(trial, facts) else trial.pairs
+
+
+def _whole(trial: Trial, facts: Facts) -> bool:
+    return trial.pairs[-1].rows >= _NEARLY_ALL * facts.full_rows
+
+
 def _slowdown(trial: Trial, facts: Facts) -> float:
     """The worst factor of the engine's work on the real table and of the time by the clock in the sample; 1 where it is negligible."""
-    found = [_by_clock(trial)]
+    found = [_by_clock(trial, facts)]
     before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
     if after - before > NEGLIGIBLE_MS:
         found.append(after / before)
-    for pair in trial.pairs:
+    for pair in _telling(trial, facts):
         worked = [cost(pair, facts.weights, after=one) for one in (False, True)]
         if worked[1] - worked[0] > NEGLIGIBLE_MS:
             found.append(worked[1] / worked[0])
@@ -215,13 +225,13 @@ def _harmed(trial: Trial, facts: Facts) -> bool:
 
     Where much less is read, a slower clock is more likely the machine's; then it is a doubt.
     """
-    if not _used(trial) or _slowdown(trial, facts) < HARMFUL:
+    if not _used(trial, facts) or _slowdown(trial, facts) < HARMFUL:
         return False
     last = trial.pairs[-1]
     if last.before.complete and not last.after.complete:
         return True
-    if _by_clock(trial) >= HARMFUL:
-        return any(_worked(pair, facts) > 1 / WORTH for pair in trial.pairs if pair.used)
+    if _by_clock(trial, facts) >= HARMFUL:
+        return any(_worked(pair, facts) > 1 / WORTH for pair in _telling(trial, facts) if pair.used)
     return last.after.least > last.before.least
 
 
@@ -230,10 +240,10 @@ def _worked(pair: Pair, facts: Facts) -> float:
     return cost(pair, facts.weights, after=True) / cost(pair, facts.weights, after=False)
 
 
-def _by_clock(trial: Trial) -> float:
+def _by_clock(trial: Trial, facts: Facts) -> float:
     """The worst factor in time, where the server chose the index; 1 where the difference is negligible."""
     found = [1.0]
-    for pair in trial.pairs:
+    for pair in _telling(trial, facts):
         before, after = pair.before.least, pair.after.least
         if pair.used and pair.before.complete and after - before > NEGLIGIBLE_MS:
             found.append(after / max(0.001, before))
@@ -241,9 +251,9 @@ def _by_clock(trial: Trial) -> float:
 
 
 def _idle(trial: Trial, facts: Facts) -> bool:
-    """Whether the index changes a plan for nothing, where there is something to gain: on the real table that may as well be a loss."""
+    """Whether the index changes a plan for nothing, where there is something to gain: on a larger table that may as well be a loss."""
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
-    return used and _ratio(trial, facts) < _GAINS
+    return used and not _whole(trial, facts) and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
@@ -256,8 +266,8 @@ def _shrinks(trial: Trial, facts: Facts) -> bool:
     return gains[0] > WORTH and gains[-1] < _SHRINKS * gains[0] and _ratio(trial, facts) < WORTH
 
 
-def _used(trial: Trial) -> bool:
-    return any(pair.used for pair in trial.pairs)
+def _used(trial: Trial, facts: Facts) -> bool:
+    return any(pair.used for pair in _telling(trial, facts))
 
 
 def _complete(trial: Trial) -> bool:
