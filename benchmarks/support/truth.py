@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dbvigil.queries.proof.literals import Case, cases
+from dbvigil.queries.proof.literals import Answers, Case, cases
 from dbvigil.queries.proof.measure import Meter, Run
 from dbvigil.queries.proof.trials import hinted
 from dbvigil.queries.schema import Schema, Table
@@ -68,8 +68,9 @@ class Truths:
         """Milliseconds of each statement without an index, its classes together; those that cannot be executed are left out."""
         await self._meter.prepare()
         found = {}
+        answers = Answers(self._server)
         for query in self._workload:
-            listed, _why = await cases(self._server, query, self._schema, home)
+            listed, _why = await cases(answers, query, self._schema, home)
             if not listed:
                 continue
             self._cases[query.query_id] = listed

@@ -90,6 +90,7 @@ class Meter:
         self._server = server
         self._limit = limit
         self._worked = worked
+        self._status: tuple[int, int] | None = None
         self._own_rows = 0
         self._own_pages = 0
 
@@ -101,13 +102,18 @@ class Meter:
         self._own_rows = min(one.rows for one in found)
         self._own_pages = min(one.pages for one in found)
 
+    @property
+    def timed(self) -> bool:
+        """Whether times are the processor's; known when it is prepared."""
+        return self._worked is not None
+
     def milliseconds(self) -> float:
         """The server's processor time until now, or the clock's; only differences mean something."""
         return time.perf_counter() * 1000 if self._worked is None else self._worked() or 0.0
 
     async def quiet(self) -> None:
         """Wait until the server has done what others left to do in the background, as after DDL; not for ever."""
-        still = 0
+        still, self._status = 0, None
         for _ in range(_LOOKS):
             run = await self._counted(NOTHING)
             still = still + 1 if run.pages <= self._own_pages else 0
@@ -118,8 +124,9 @@ class Meter:
     async def measure(self, sql: str) -> Run:
         """Run `sql` until there are `RUNS` executions after a first one that warms the cache; of a long one the second is enough."""
         await self._limited(self._limit)
+        self._status = None
         try:
-            first = await self._once(sql)
+            first = await self._once(sql, summed=True)
             if not first.complete:
                 return replace(first, least=first.milliseconds)
             runs = [first] if first.milliseconds >= _LONG_MS else []
@@ -138,8 +145,8 @@ class Meter:
             min(run.milliseconds for run in runs),
         )
 
-    async def _once(self, sql: str) -> Run:
-        run = await self._counted(sql)
+    async def _once(self, sql: str, *, summed: bool = False) -> Run:
+        run = await self._counted(sql, summed=summed)
         return Run(
             max(0, run.rows - self._own_rows),
             max(0, run.pages - self._own_pages),
@@ -148,8 +155,8 @@ class Meter:
             run.complete,
         )
 
-    async def _counted(self, sql: str) -> Run:
-        rows, pages = await self._status()
+    async def _counted(self, sql: str, *, summed: bool = False) -> Run:
+        rows, pages = self._status or await self._look()
         began = self.milliseconds()
         answer: list[dict[str, Any]] | None
         try:
@@ -159,11 +166,12 @@ class Meter:
                 raise
             answer = None
         took = self.milliseconds() - began
-        rows_after, pages_after = await self._status()
-        checksum = "" if answer is None else await asyncio.to_thread(_checksum, answer)
+        # What is looked up after one statement is what was there before the next.
+        rows_after, pages_after = self._status = await self._look()
+        checksum = await asyncio.to_thread(_checksum, answer) if summed and answer is not None else ""
         return Run(rows_after - rows, pages_after - pages, took, checksum, answer is not None)
 
-    async def _status(self) -> tuple[int, int]:
+    async def _look(self) -> tuple[int, int]:
         rows = sum(int(row["Value"]) for row in await self._server.rows(ROWS))
         pages = sum(int(row["Value"]) for row in await self._server.rows(PAGES))
         return rows, pages

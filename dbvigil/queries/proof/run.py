@@ -10,6 +10,7 @@ from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, Statem
 from dbvigil.queries.proof.budget import STATEMENT_SECONDS, Budget, Purse, Spent
 from dbvigil.queries.proof.copying import Copied, copy, make_tables
 from dbvigil.queries.proof.growing import two_sizes
+from dbvigil.queries.proof.literals import Answers
 from dbvigil.queries.proof.measure import ANALYZE, Meter, Weights, calibrated
 from dbvigil.queries.proof.place import NoPlace, Sandbox, sandbox_for
 from dbvigil.queries.proof.report import proof_of, untested
@@ -103,7 +104,8 @@ async def _verify(
         meter = Meter(place.server, worked=place.worked)
         await meter.prepare()
         weights = await calibrated(place.server, meter, place.own)
-        filled = [await _filled(place, one, schema, plan) for one in statements]
+        answers = Answers(place.server)
+        filled = [await _filled(place, answers, one, schema, plan) for one in statements]
         bench = Bench(place, meter, deadline, weights)
         return await _tried(bench, candidates, schema, plan, copied, filled, weights, own, tell)
 
@@ -144,11 +146,13 @@ async def _tried(
     return proofs
 
 
-async def _filled(place: Sandbox, statement: Statement, schema: Schema, plan: SamplePlan) -> Statement:
+async def _filled(
+    place: Sandbox, answers: Answers, statement: Statement, schema: Schema, plan: SamplePlan
+) -> Statement:
     refused = next((plan.refused[name] for name in sorted(statement.tables) if name in plan.refused), "")
     if refused:
         return replace(statement, untested=refused)
-    return await with_values(place.server, statement, schema, place.small, place.big)
+    return await with_values(answers, statement, schema, place.small, place.big)
 
 
 async def _analyze(place: Sandbox, plan: SamplePlan) -> None:

@@ -36,13 +36,16 @@ class TimeIsUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """All that was measured of one candidate. `build`: seconds and rows of making the index in the larger sample."""
+    """All that was measured of one candidate. `build`: seconds and rows of making the index in the larger sample. `timed`: times are the
+    processor's.
+    """
 
     served: tuple[Trial, ...]
     others: tuple[Trial, ...]
     write_cost: float | None
     build: tuple[float, int]
     failed: Mapping[str, str] = field(default_factory=dict)
+    timed: bool = False
 
 
 @dataclass(slots=True)
@@ -89,13 +92,20 @@ class Bench:
                 if statement.query.query_id not in failed:
                     group = served if statement.query.query_id in candidate.serves else others
                     group += await self._trials(statement, rows, table)
-            if judge(served, others, Facts(0, self.weights)).outcome == "verified":
+            if judge(served, others, Facts(0, self.weights, timed=self.meter.timed)).outcome == "verified":
                 served = await self._forced(served, reading, table)
                 others = await self._forced(others, reading, table)
             after = await writes.milliseconds(server, self.meter, table, homes["big"], candidate)
         finally:
             await self._remove(places.values())
-        return Tried(tuple(served), tuple(others), writes.percent(before, after), (took, rows["big"]), failed)
+        return Tried(
+            tuple(served),
+            tuple(others),
+            writes.percent(before, after),
+            (took, rows["big"]),
+            failed,
+            self.meter.timed,
+        )
 
     async def _trials(self, statement: Statement, rows: Mapping[str, int], table: Table) -> list[Trial]:
         found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +60,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What else bears on a verdict. `full_rows`: rows of the real table. `doubts`: why executions in this sample prove less."""
+    """What else bears on a verdict. `full_rows`: rows of the real table, 0 where the sample is the whole of it. `doubts`: why executions in
+    this sample prove less. `timed`: times are the processor's, which other work on the machine does not lengthen.
+    """
 
     full_rows: int
     weights: Weights
     doubts: tuple[str, ...] = ()
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
 def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
     found = []
     total = _total(served, facts)
-    if total < CLEARLY and facts.full_rows > max(trial.pairs[-1].rows for trial in served):
+    if total < CLEARLY and facts.full_rows:
         found.append(
             f"{total:.3g} times as fast is too near to {WORTH:g} to be sure of it on the whole table"
         )
@@ -150,10 +153,10 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
         pair = trial.pairs[-1]
         if pair.forced is None or facts.full_rows <= pair.rows:
             continue
-        worked = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
-        before = cost(pair, facts.weights, after=False)
-        factor = max(worked / before, pair.forced.least / max(0.001, pair.before.least))
-        if worked - before <= NEGLIGIBLE_MS or worked < HARMFUL * before:
+        work = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
+        before = worked(pair, facts, after=False)
+        factor = max(work / before, pair.forced.least / max(0.001, pair.before.least))
+        if work - before <= NEGLIGIBLE_MS or work < HARMFUL * before:
             continue
         if trial.lured or factor <= _UNLIKELY:
             found.append((factor, trial))
@@ -166,21 +169,30 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
     ]
 
 
-def cost(pair: Pair, weights: Weights, *, after: bool) -> float:
+def worked(pair: Pair, facts: Facts, *, after: bool) -> float:
     """Milliseconds of the engine's work, from the rows and pages that it read."""
     run = pair.after if after else pair.before
-    return max(0.001, weights.milliseconds(run.rows, run.pages))
+    return max(0.001, facts.weights.milliseconds(run.rows, run.pages))
 
 
-def extrapolated(trial: Trial, facts: Facts, *, after: bool) -> float:
-    """Milliseconds of the engine's work on the real table: the growth between the two sizes goes on, at most a little over linear."""
-    pairs, weights = trial.pairs, facts.weights
-    last = cost(pairs[-1], weights, after=after)
+def cost(pair: Pair, facts: Facts, *, after: bool) -> float:
+    """Milliseconds of one execution: the processor's where they were seen, which have sorting and answering in them too."""
+    if not facts.timed:
+        return worked(pair, facts, after=after)
+    return max(0.001, (pair.after if after else pair.before).least)
+
+
+def extrapolated(
+    trial: Trial, facts: Facts, *, after: bool, measure: Callable[..., float] | None = None
+) -> float:
+    """Milliseconds on the real table: the growth between the two sizes goes on, at most a little over linear."""
+    pairs, measure = trial.pairs, measure or cost
+    last = measure(pairs[-1], facts, after=after)
     if facts.full_rows <= pairs[-1].rows or pairs[-1].rows <= 0:
         return last
     exponent = 1.0
     if len(pairs) > 1 and 0 < pairs[0].rows < pairs[-1].rows:
-        grown = last / cost(pairs[0], weights, after=after)
+        grown = last / measure(pairs[0], facts, after=after)
         exponent = math.log(grown) / math.log(pairs[-1].rows / pairs[0].rows)
     return last * float((facts.full_rows / pairs[-1].rows) ** min(_STEEPEST, max(0.0, exponent)))
 
@@ -208,15 +220,16 @@ def _whole(trial: Trial, facts: Facts) -> bool:
 
 
 def _slowdown(trial: Trial, facts: Facts) -> float:
-    """The worst factor of the engine's work on the real table and of the time by the clock in the sample; 1 where it is negligible."""
+    """The worst factor, of the engine's work and in time, here and on the real table; 1 where it is negligible."""
     found = [_by_clock(trial, facts)]
-    before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
-    if after - before > NEGLIGIBLE_MS:
-        found.append(after / before)
+    for measure in dict.fromkeys((worked, cost)):
+        before, after = (extrapolated(trial, facts, after=one, measure=measure) for one in (False, True))
+        if after - before > NEGLIGIBLE_MS:
+            found.append(after / before)
     for pair in _telling(trial, facts):
-        worked = [cost(pair, facts.weights, after=one) for one in (False, True)]
-        if worked[1] - worked[0] > NEGLIGIBLE_MS:
-            found.append(worked[1] / worked[0])
+        before, after = (worked(pair, facts, after=one) for one in (False, True))
+        if after - before > NEGLIGIBLE_MS:
+            found.append(after / before)
     return max(found)
 
 
@@ -237,7 +250,7 @@ def _harmed(trial: Trial, facts: Facts) -> bool:
 
 def _worked(pair: Pair, facts: Facts) -> float:
     """The factor of the engine's work in one size of the sample."""
-    return cost(pair, facts.weights, after=True) / cost(pair, facts.weights, after=False)
+    return worked(pair, facts, after=True) / worked(pair, facts, after=False)
 
 
 def _by_clock(trial: Trial, facts: Facts) -> float:
@@ -257,12 +270,10 @@ def _idle(trial: Trial, facts: Facts) -> bool:
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
-    """Whether the larger sample gains clearly less than the smaller, so that the real table might gain nothing."""
-    if len(trial.pairs) < 2:
+    """Whether the larger sample gains clearly less than the smaller, so that a still larger table might gain nothing."""
+    if len(trial.pairs) < 2 or _whole(trial, facts):
         return False
-    gains = [
-        cost(pair, facts.weights, after=False) / cost(pair, facts.weights, after=True) for pair in trial.pairs
-    ]
+    gains = [cost(pair, facts, after=False) / cost(pair, facts, after=True) for pair in trial.pairs]
     return gains[0] > WORTH and gains[-1] < _SHRINKS * gains[0] and _ratio(trial, facts) < WORTH
 
 
