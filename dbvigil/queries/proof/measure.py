@@ -121,9 +121,12 @@ class Meter:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def measure(self, sql: str) -> Run:
-        """Run `sql` until there are `RUNS` executions after a first one that warms the cache; of a long one the second is enough."""
-        await self._limited(self._limit)
+    async def measure(self, sql: str, limit: float | None = None) -> Run:
+        """Run `sql` until there are `RUNS` executions after a first one that warms the cache; of a long one the second is enough.
+
+        `limit` (seconds) ends each execution earlier than usual.
+        """
+        await self._limited(min(self._limit, limit or self._limit))
         self._status = None
         try:
             first = await self._once(sql, summed=True)

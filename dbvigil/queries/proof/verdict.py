@@ -47,7 +47,8 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One statement with one class of values, in each size of the sample, the smaller first. `lured`: it has a LIMIT, and with the index
-    forced needs no sort: for the first rows of an order servers choose what is dearer by far.
+    forced needs no sort: for the first rows of an order servers choose what is dearer by far. `margin`: by which factor the server itself
+    expects more of the plan that was forced than of the one it has chosen, None where none was.
     """
 
     query_id: str
@@ -56,6 +57,7 @@ class Trial:
     weight: float = 1.0
     alike: bool = True
     lured: bool = False
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,10 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
         work = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
         before = worked(pair, facts, after=False)
         factor = max(work / before, pair.forced.least / max(0.001, pair.before.least))
-        if work - before <= NEGLIGIBLE_MS or work < HARMFUL * before:
+        if pair.forced.complete and (work - before <= NEGLIGIBLE_MS or work < HARMFUL * before):
             continue
+        if not pair.forced.complete:
+            factor = max(factor, _UNLIKELY + 1)
         if trial.lured or factor <= _UNLIKELY:
             found.append((factor, trial))
     if not found:
