@@ -10,7 +10,7 @@ from dbvigil.sandbox import PrivateServer
 
 SCHEMA = "trial"
 _DIGITS = "(SELECT 0 AS d" + "".join(f" UNION ALL SELECT {digit}" for digit in range(1, 10)) + ")"
-_DRAWN = re.compile(r"\bRAND\((\d+)\)")
+_DRAWN = re.compile(r"\bRAND\(([\d +]+)\)")
 _APART = 1_000_003
 NUMBERS = (
     "SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d AS n"
@@ -43,5 +43,5 @@ def run(server: PrivateServer, statements: tuple[str, ...], seed: int = 0) -> No
     """One after another, in the data set's schema; another seed draws other numbers."""
     with server.connect(database=SCHEMA) as connection, connection.cursor() as cursor:
         for text in statements:
-            cursor.execute(_DRAWN.sub(lambda found: f"RAND({int(found[1]) + _APART * seed})", text))
+            cursor.execute(_DRAWN.sub(lambda found: f"RAND({found[1]} + {_APART * seed})", text))
         connection.commit()
