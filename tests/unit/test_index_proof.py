@@ -29,6 +29,7 @@ from dbvigil.targets import Target
 
 FACTS = Facts(1_000_000, Weights(0.2, 0.5))
 FULL = replace(FACTS, full_rows=42_000)
+TIMED = replace(FULL, timed=True)
 
 
 def run(rows: int, pages: int, milliseconds: float, **other: Any) -> Run:
@@ -94,6 +95,10 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FACTS, "harmful", "q2"),
         ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FULL, "verified", ""),
         ([GOOD], [BAD], FULL, "harmful", "q2"),
+        # More is read in as much time: no harm in memory, and no proof for a disk. Where it takes longer too, it is harm.
+        ([GOOD], [replace(BAD, pairs=tuple(replace(one, after=replace(one.after, least=one.before.least)) for one in BAD.pairs))], TIMED,
+         "estimated", "may become"),
+        ([GOOD], [BAD], TIMED, "harmful", "q2"),
         # Over the limit by too little for a sample; with all rows there is nothing to doubt.
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], FACTS, "estimated", "too near to 1.5"),
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], replace(FACTS, full_rows=0), "verified", ""),
@@ -122,6 +127,13 @@ def test_a_gain_grows_with_the_table() -> None:
     assert small.speed_up is not None and large.speed_up is not None
     # The scan grows with the rows, the look-up stays: 25 times the rows, 25 times the gain.
     assert large.speed_up == pytest.approx(25 * small.speed_up, rel=0.01)
+
+
+def test_a_speed_up_is_of_the_processors_time_where_that_is_seen() -> None:
+    verdict = judge([GOOD], [], TIMED)
+    assert verdict.outcome == "verified"
+    assert verdict.speed_up == pytest.approx(8.0 / 0.2, rel=0.1)
+    assert judge([GOOD], [], FULL).speed_up != verdict.speed_up
 
 
 def test_the_speed_up_is_of_all_classes_by_weight() -> None:

@@ -48,7 +48,7 @@ STATISTICS = (
     "histogram_type",
 )  # fmt: skip
 
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
 _BUFFER_POOL = "256M"
 
 

@@ -96,6 +96,7 @@ async def _verify(
         # The monitored server has given what it had to give.
         await own.close()
         deadline = time.monotonic() + seconds
+        tell("growing the sample", 0.2)
         await two_sizes(place.server, plan, copied, place.small, place.big, place.own)
         for text in later:
             await place.server.rows(text)

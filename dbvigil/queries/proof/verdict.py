@@ -240,7 +240,8 @@ def _slowdown(trial: Trial, facts: Facts) -> float:
 def _harmed(trial: Trial, facts: Facts) -> bool:
     """Whether it is clearly slower with the index that the server chose: what was read says so, and the clock does not say otherwise.
 
-    Where much less is read, a slower clock is more likely the machine's; then it is a doubt.
+    Where much less is read, a slower clock is more likely the machine's; then it is a doubt. So it is where more is read in as much of the
+    processor's time: with all rows in memory that is no harm, and on a disk it may be.
     """
     if not _used(trial, facts) or _slowdown(trial, facts) < HARMFUL:
         return False
@@ -249,6 +250,9 @@ def _harmed(trial: Trial, facts: Facts) -> bool:
         return True
     if _by_clock(trial, facts) >= HARMFUL:
         return any(_worked(pair, facts) > 1 / WORTH for pair in _telling(trial, facts) if pair.used)
+    if facts.timed:
+        before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
+        return after - before > NEGLIGIBLE_MS and after >= HARMFUL * before
     return last.after.least > last.before.least
 
 
