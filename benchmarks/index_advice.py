@@ -1,11 +1,13 @@
 """Advice on indexes and its verdicts from a sample, beside what executions on all rows say.
 
-    python benchmarks/index_advice.py [--server mysql-9.7 mariadb-10.11] [--set shop rental tpch] [--rows 60000]
+    python benchmarks/index_advice.py [--server mysql-9.7 mariadb-10.11] [--set shop rental tpch desk] [--seed 0] [--rows 60000]
+        [--cases FILE]
 
 For each server and data set: the candidates are those that dbvigil finds for the workload, and some that look natural, good or not. Each is
 tried on a sample of at most `--rows` rows in a sandbox, as `advise --verify` does; then it is made on the server that holds all rows, and
 the statements are executed there before and after. The peer, in the same run, decides by the server's own cost on all rows: it would make
-what promises a speed-up of 1.5.
+what promises a speed-up of 1.5. Time is the processor's, which other work on the machine does not lengthen. With `--cases`, each index is
+written to a file too, a line of JSON with what was said of it, why, and what is true. `--seed` draws other rows (not for tpch).
 
 A decision is right where "verified" stands for an index that is good in truth (1.5 times as fast, and nothing slower by a fifth), and
 anything else for one that is not. Wins are the good ones that make their statements at least twice as fast.
@@ -15,6 +17,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
+import json
 import statistics
 import sys
 import tempfile
@@ -108,7 +112,7 @@ async def cases_of(data: DataSet, server: PrivateServer, rows: int) -> tuple[lis
         await truth.rows(f"USE {SCHEMA}")
         info = await source.connect()
         schema = await read_schema(source, {("", name) for name in data.tables}, default=SCHEMA)
-        truths = Truths(truth, schema, workload_of(data, {}), _LIMIT_SECONDS)
+        truths = Truths(truth, server, schema, workload_of(data, {}), _LIMIT_SECONDS)
         times = await truths.prepare({SCHEMA: SCHEMA})
         # A statement that takes long is asked as often as one that does not: by its time alone it would be all of the workload.
         workload = workload_of(data, {name: 1 + took for name, took in times.items()})
@@ -133,6 +137,29 @@ async def cases_of(data: DataSet, server: PrivateServer, rows: int) -> tuple[lis
     finally:
         await source.close()
         await truth.close()
+
+
+def line(server: str, data: str, case: Case) -> str:
+    """One index as a line of JSON."""
+    return json.dumps(
+        {
+            "server": server,
+            "data": data,
+            "table": case.candidate.table,
+            "columns": [name + (" DESC" if down else "") for name, down in case.candidate.columns],
+            "serves": case.candidate.serves,
+            "found": case.found,
+            "outcome": case.proof.outcome,
+            "reason": case.proof.reason,
+            "speed_up": case.proof.speed_up,
+            "interval": case.proof.interval,
+            "sample": case.proof.sample,
+            "queries": case.proof.queries,
+            "truth": case.effect.truth,
+            "right": case.verified == case.good,
+            "true": dataclasses.asdict(case.effect),
+        }
+    )
 
 
 def _readers(candidate: Candidate, workload: Sequence[WorkloadQuery], schema: Schema) -> list[str]:
@@ -189,7 +216,9 @@ def main() -> int:
     )
     parser.add_argument("--server", nargs="*", default=["mysql-9.7", "mariadb-10.11"])
     parser.add_argument("--set", nargs="*", default=list(SETS), choices=list(SETS), dest="sets")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=Budget().rows)
+    parser.add_argument("--cases", type=Path)
     chosen = parser.parse_args()
     print(
         "| server | data | indexes (found by dbvigil) | right | right by cost | wins verified, verified or estimated"
@@ -203,8 +232,12 @@ def main() -> int:
                 server = PrivateServer(name, Path(folder) / "server", options=dict(_MEMORY))
                 with server:
                     server.execute(f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4")
-                    data.load(server)
-                    safe &= show(name, data.name, *asyncio.run(cases_of(data, server, chosen.rows)))
+                    data.load(server, chosen.seed)
+                    cases, cost = asyncio.run(cases_of(data, server, chosen.rows))
+                    safe &= show(name, data.name, cases, cost)
+                    if chosen.cases:
+                        with chosen.cases.open("a", encoding="utf-8") as file:
+                            file.writelines(line(name, data.name, one) + "\n" for one in cases)
     print("goal, nothing verified that is harmful: " + ("met" if safe else "MISSED"))
     return 0 if safe else 1
 

@@ -119,6 +119,10 @@ class PrivateServer:
         """CPU time that the server process has used since its start, user and system."""
         return process.cpu_seconds(self.pid)
 
+    def processor_time(self) -> process.ProcessorTime:
+        """The same, fine enough for a single statement."""
+        return process.ProcessorTime(self.pid)
+
     def url(self, user: str, password: str, **query: str) -> str:
         """A monitoring URL; underscores in the names of `query` become hyphens, as in `ssl_ca`."""
         parameters = urlencode({name.replace("_", "-"): value for name, value in query.items()})

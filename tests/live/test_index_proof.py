@@ -14,7 +14,8 @@ import pytest
 from dbvigil.errors import ConfigurationError
 from dbvigil.queries.proof import Budget, verify
 from dbvigil.queries.proof.budget import Purse
-from dbvigil.queries.proof.copying import copy, make_tables, thin
+from dbvigil.queries.proof.copying import copy, make_tables
+from dbvigil.queries.proof.growing import two_sizes
 from dbvigil.queries.proof.place import sandbox_for
 from dbvigil.queries.proof.sampling import plan_sample
 from dbvigil.queries.schema import Schema
@@ -194,7 +195,9 @@ async def test_another_statement_that_becomes_slower(proved: PrivateServer) -> N
         assert proof.outcome == "verified", proof
 
 
-async def test_joined_rows_stay_together_and_arrive_as_they_were(proved: PrivateServer, folder: Path) -> None:
+async def test_joined_rows_stay_together_arrive_as_they_were_and_grow(
+    proved: PrivateServer, folder: Path
+) -> None:
     source = monitored(proved)
     sql = "SELECT *, HEX(secret) AS h, CAST(born AS CHAR) AS b, HEX(old) AS o, HEX(flags) AS f FROM {}.customers WHERE id = {}"
     try:
@@ -202,22 +205,30 @@ async def test_joined_rows_stay_together_and_arrive_as_they_were(proved: Private
         purse = Purse(source, Budget(rows=8_000, load_share=100))
         plan = plan_sample([query(OF_REGION)], list(schema.tables.values()), schema, 8_000)
         async with sandbox_for(source, [DATABASE]) as place:
-            await make_tables(purse, place.server, plan, (place.big, place.small))
-            copied = await copy(purse, place.server, plan, place.big)
-            await thin(place.server, plan, place.big, place.small)
+            await make_tables(purse, place.server, plan, place.small, place.big)
+            copied = await copy(purse, place.server, plan, place.small)
+            await two_sizes(place.server, plan, copied, place.small, place.big, place.own)
             assert 0.2 < copied.share < 0.5
             assert 4_000 < sum(copied.rows.values()) <= purse.rows_read <= 8_000
             counts = fan_out(proved.execute(FAN_OUT.format(schema=DATABASE)))
-            for home, least in ((place.big[DATABASE], 300), (place.small[DATABASE], 60)):
-                found = fan_out(await place.server.rows(FAN_OUT.format(schema=home)))
-                assert len(found) >= least
-                assert found.items() <= counts.items()
+            found = fan_out(await place.server.rows(FAN_OUT.format(schema=place.small[DATABASE])))
+            assert len(found) >= 300
+            assert found.items() <= counts.items()
             many = await place.server.rows(
-                f"SELECT id FROM {place.big[DATABASE]}.customers ORDER BY id LIMIT 20"
+                f"SELECT id FROM {place.small[DATABASE]}.customers ORDER BY id LIMIT 20"
             )
             for row in many:
-                here = await place.server.rows(sql.format(place.big[DATABASE], row["id"]))
+                here = await place.server.rows(sql.format(place.small[DATABASE], row["id"]))
                 assert here == await source.rows(sql.format(DATABASE, row["id"]))
+            # Grown, every customer of the strides that were read is there, with as many orders as one of them, and no order is without.
+            grown = fan_out(await place.server.rows(FAN_OUT.format(schema=place.big[DATABASE])))
+            assert grown.keys() <= counts.keys()
+            assert len(grown) >= 0.8 * len(counts)
+            assert set(grown.values()) <= set(found.values())
+            (orders,) = await place.server.rows(
+                f"SELECT COUNT(*) AS number, COUNT(DISTINCT id) AS ids FROM {place.big[DATABASE]}.orders"
+            )
+            assert orders["number"] == orders["ids"] == sum(grown.values())
     finally:
         await source.close()
     assert nothing_left(folder)

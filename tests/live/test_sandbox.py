@@ -29,6 +29,7 @@ from dbvigil.sandbox import (
 )
 from dbvigil.sandbox.cache import building
 from dbvigil.sandbox.errors import ReplicaBehind
+from dbvigil.sandbox.process import ProcessorTime
 from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers, monitoring_url
 from tests.support.waiting import wait_for
 
@@ -93,6 +94,24 @@ def test_server_uses_cpu(any_server: PrivateServer) -> None:
     before = any_server.cpu_seconds()
     any_server.execute("SELECT BENCHMARK(3000000, SHA2('a', 256))")
     assert any_server.cpu_seconds() > before > 0
+
+
+def test_processor_time_is_of_work_and_not_of_waiting(any_server: PrivateServer) -> None:
+    took = []
+    with any_server.connect() as connection, connection.cursor() as cursor:
+        seen = any_server.processor_time()
+        for text in ("SELECT SLEEP(0.3)", "SELECT BENCHMARK(300000, SHA2('a', 256))"):
+            before = seen.milliseconds()
+            cursor.execute(text)
+            after = seen.milliseconds()
+            assert before is not None and after is not None
+            took.append(after - before)
+    waited, worked = took
+    assert worked > 20 > waited >= 0
+
+
+def test_processor_time_of_a_process_that_is_gone_is_unknown() -> None:
+    assert ProcessorTime(2**22 + 1).milliseconds() is None
 
 
 def test_account_survives_awkward_characters(any_server: PrivateServer) -> None:

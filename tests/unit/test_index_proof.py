@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,14 @@ from dbvigil.queries.parse import parse
 from dbvigil.queries.proof import Budget
 from dbvigil.queries.proof.budget import Purse, Spent
 from dbvigil.queries.proof.columns import is_row, literal
+from dbvigil.queries.proof.copying import Copied, blocks_of
+from dbvigil.queries.proof.growing import times
 from dbvigil.queries.proof.literals import moved
 from dbvigil.queries.proof.measure import REFERENCE, Run, Weights, weights_of
-from dbvigil.queries.proof.sampling import plan_sample
+from dbvigil.queries.proof.sampling import Part, growable, plan_sample, repeated
 from dbvigil.queries.proof.statements import readers
 from dbvigil.queries.proof.structure import structure
-from dbvigil.queries.proof.trials import build_seconds, forced
+from dbvigil.queries.proof.trials import build_seconds, hinted
 from dbvigil.queries.proof.verdict import Facts, Pair, Trial, judge
 from dbvigil.queries.schema import Column, ForeignKey, Index, IndexPart, Schema, Table
 from dbvigil.queries.workload import WorkloadQuery
@@ -25,6 +28,8 @@ from dbvigil.server import Server
 from dbvigil.targets import Target
 
 FACTS = Facts(1_000_000, Weights(0.2, 0.5))
+FULL = replace(FACTS, full_rows=42_000)
+TIMED = replace(FULL, timed=True)
 
 
 def run(rows: int, pages: int, milliseconds: float, **other: Any) -> Run:
@@ -85,6 +90,15 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains next to nothing"),
         # The same of a statement that did not ask for it.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FACTS, "estimated", "statement q2"),
+        # Where one size is as large as the real table, a plan that gains nothing does no harm there either, and fewer rows say nothing.
+        ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FULL, "verified", ""),
+        ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FACTS, "harmful", "q2"),
+        ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FULL, "verified", ""),
+        ([GOOD], [BAD], FULL, "harmful", "q2"),
+        # More is read in as much time: no harm in memory, and no proof for a disk. Where it takes longer too, it is harm.
+        ([GOOD], [replace(BAD, pairs=tuple(replace(one, after=replace(one.after, least=one.before.least)) for one in BAD.pairs))], TIMED,
+         "estimated", "may become"),
+        ([GOOD], [BAD], TIMED, "harmful", "q2"),
         # Over the limit by too little for a sample; with all rows there is nothing to doubt.
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], FACTS, "estimated", "too near to 1.5"),
         ([trial((SCAN_SMALL, run(6_400, 64, 1.2)), (SCAN, run(25_600, 256, 4.8)))], [], replace(FACTS, full_rows=0), "verified", ""),
@@ -115,6 +129,13 @@ def test_a_gain_grows_with_the_table() -> None:
     assert large.speed_up == pytest.approx(25 * small.speed_up, rel=0.01)
 
 
+def test_a_speed_up_is_of_the_processors_time_where_that_is_seen() -> None:
+    verdict = judge([GOOD], [], TIMED)
+    assert verdict.outcome == "verified"
+    assert verdict.speed_up == pytest.approx(8.0 / 0.2, rel=0.1)
+    assert judge([GOOD], [], FULL).speed_up != verdict.speed_up
+
+
 def test_the_speed_up_is_of_all_classes_by_weight() -> None:
     heavy = trial((SCAN_SMALL, SCAN_SMALL), (SCAN, SCAN), weight=3.0)
     verdict = judge([GOOD, heavy], [], Facts(40_000, FACTS.weights))
@@ -132,13 +153,14 @@ def test_weights_are_those_of_two_measurements_or_of_the_reference() -> None:
         assert weights_of(scan, odd, REFERENCE["mysql"]) == REFERENCE["mysql"]
 
 
-def test_an_index_is_forced_wherever_its_table_is_read() -> None:
+def test_an_index_is_forced_or_ignored_wherever_its_table_is_read() -> None:
     orders = Table("orders", "shop")
     text = "SELECT 1 FROM `big`.`orders` AS o WHERE EXISTS(SELECT 1 FROM big.`Orders` WHERE id > o.id)"
-    assert forced(text, orders, "x").count("FORCE INDEX (x)") == 2
-    assert forced(text, Table("other", "shop"), "x").count("FORCE INDEX (x)") == 0
-    assert forced("SELECT 1 FROM other", orders, "x") == "SELECT 1 FROM other"
-    assert forced("no statement (", orders, "x") == ""
+    assert hinted(text, orders, "x", "FORCE").count("FORCE INDEX (x)") == 2
+    assert hinted(text, orders, "x", "IGNORE").count("IGNORE INDEX (x)") == 2
+    assert hinted(text, Table("other", "shop"), "x", "FORCE").count("INDEX (x)") == 0
+    assert hinted("SELECT 1 FROM other", orders, "x", "FORCE") == "SELECT 1 FROM other"
+    assert hinted("no statement (", orders, "x", "FORCE") == ""
 
 
 def test_a_real_table_takes_longer_than_by_its_rows() -> None:
@@ -204,6 +226,51 @@ def test_what_is_joined_by_another_key_is_whole_where_it_can_be() -> None:
     large = replace(PRODUCTS, rows=5_000_000)
     plan = sample(joined, 200_000, ORDERS, ITEMS, large)
     assert [part.table.name for group in plan.groups for part in group.parts if part.loose] == ["orders"]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.001])
+def test_blocks_lie_in_strides_that_leave_nothing_out(share: float) -> None:
+    blocks = blocks_of(-50, 10_000, 40, share)
+    assert blocks[0].first == -50 and blocks[-1].after == 10_001
+    assert all(one.after == other.first for one, other in itertools.pairwise(blocks))
+    assert all(one.first <= one.low < one.high <= one.after for one in blocks)
+    assert len({one.high - one.low for one in blocks[:-1]}) == 1
+    assert sum(one.high - one.low for one in blocks) == pytest.approx(10_051 * share, rel=0.02, abs=40)
+
+
+def test_a_sample_grows_within_the_limits() -> None:
+    plan = sample(JOIN, 200_000, CUSTOMERS, ORDERS)
+    shares = {("shop", "customers"): 0.18, ("shop", "orders"): 0.18}
+    copied = Copied({("shop", "customers"): 18_000, ("shop", "orders"): 162_000}, shares)
+    assert times(plan, copied) == 5
+    # As many bytes as fit into the sandbox's memory.
+    wide = sample(JOIN, 200_000, CUSTOMERS, replace(ORDERS, data_bytes=900_000 * 400, index_bytes=0))
+    assert times(wide, copied) == 2
+    assert times(sample(JOIN, 10_000_000, CUSTOMERS, ORDERS), Copied(copied.rows)) == 1
+
+
+def test_rows_stand_beside_their_copies_where_the_key_tells_them_apart() -> None:
+    pair = replace(ORDERS, indexes=(Index("PRIMARY", (IndexPart("code"), IndexPart("id")), unique=True),))
+    named = replace(ORDERS, columns=(Column("id", "char(36)", False, "ascii_bin"),))
+    for part, can in (
+        (Part(ORDERS, "id"), True),
+        (Part(ORDERS, "customer_id"), True),
+        (Part(pair, "code"), True),
+        (Part(pair, "customer_id"), False),
+        (Part(named, "customer_id"), False),
+        (Part(replace(ORDERS, indexes=()), "customer_id"), True),
+        (Part(ORDERS), False),
+    ):
+        assert growable(part) is can, part
+    unique = replace(
+        ORDERS,
+        indexes=(
+            *ORDERS.indexes,
+            Index("a", (IndexPart("code"),), unique=True),
+            Index("b", (IndexPart("code"), IndexPart("customer_id")), unique=True),
+        ),
+    )
+    assert repeated(Part(unique, "customer_id")) == ("a",)
 
 
 def test_what_cannot_be_sampled_is_refused_with_a_reason() -> None:
@@ -302,6 +369,9 @@ def test_a_table_is_made_again_without_what_binds_it() -> None:
         "UNIQUE KEY `u` (`p`)\n) ENGINE=InnoDB DEFAULT CHARSET=latin1 COLLATE=latin1_bin"
     )
     assert made.keys == "ALTER TABLE `s`.`t` ADD KEY `k` (`p`,`id`), ADD FULLTEXT KEY `f` (`p`)"
+    # Where values are there several times, what was unique is an index like others.
+    made = structure("`s`.`t`", shown, ("u",))
+    assert "`u`" not in made.create and "ADD KEY `u` (`p`), ADD KEY `k`" in made.keys
 
 
 @pytest.mark.parametrize(

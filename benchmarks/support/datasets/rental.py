@@ -70,8 +70,8 @@ _NATURAL = (
 )  # fmt: skip
 
 
-def _load(server: PrivateServer) -> None:
-    run(server, _SET_UP)
+def _load(server: PrivateServer, seed: int) -> None:
+    run(server, _SET_UP, seed)
 
 
 RENTAL = DataSet(

@@ -71,8 +71,8 @@ _NATURAL = (
 )  # fmt: skip
 
 
-def _load(server: PrivateServer) -> None:
-    run(server, _SET_UP)
+def _load(server: PrivateServer, seed: int) -> None:
+    run(server, _SET_UP, seed)
 
 
 SHOP = DataSet("shop", _load, ("customers", "orders", "items"), _STATEMENTS, _NATURAL)

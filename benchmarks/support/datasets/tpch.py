@@ -41,7 +41,8 @@ def _queries() -> tuple[str, ...]:
     return tuple(text.strip() for text in _QUERIES.read_text().split(";\n") if text.strip())
 
 
-def _load(server: PrivateServer) -> None:
+def _load(server: PrivateServer, seed: int) -> None:
+    """Its generator knows one set of rows at each scale; no `seed` changes them."""
     run(server, tuple(f"CREATE TABLE {name} ({columns})" for name, columns in _TABLES.items()))
     with tempfile.TemporaryDirectory() as folder:
         program = Path(sys.executable).with_name("tpchgen-cli")

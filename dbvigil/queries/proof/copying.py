@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dbvigil.errors import ServerError
 from dbvigil.queries.proof.budget import Purse, Spent
 from dbvigil.queries.proof.columns import comparable, is_row, row_literal, stored
-from dbvigil.queries.proof.sampling import Group, Name, Part, SamplePlan, identity_of, name_of
+from dbvigil.queries.proof.sampling import Group, Name, Part, SamplePlan, name_of, repeated
 from dbvigil.queries.proof.structure import structure
 from dbvigil.queries.rules.ddl import full_name, quoted
 from dbvigil.queries.schema import Table
@@ -19,12 +19,7 @@ PIECE = "SELECT {row} AS row_text{keys} FROM {table}{where}{order} LIMIT {most}"
 ENDS = "SELECT MIN({key}) AS least, MAX({key}) AS most FROM {table}"
 INSERT = "INSERT INTO {table} ({columns}) VALUES "
 UNDONE = "DELETE FROM {table}{where}"
-THINNED = "INSERT INTO {small} ({columns}) SELECT {columns} FROM {big}{where}"
-# A row without the key, NULL, is joined with nothing: its own identity decides.
-HASHED = " WHERE CRC32(COALESCE({key}, CONCAT_WS(',', {identity}))) % {parts} = 0"
 
-SMALLER = 4
-"""The smaller sample holds one row of so many."""
 _SMALLEST = 1_000
 _ROWS_A_PIECE = 2_000
 _BYTES_A_PIECE = 4_000_000
@@ -35,13 +30,27 @@ _BYTES_AN_INSERT = 1_000_000
 _PHASE = 2_654_435_761
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One stride of a key, from `first` to before `after`, and the part of it that is read, from `low` to before `high`."""
+
+    first: int
+    after: int
+    low: int
+    high: int
+
+
 @dataclass(slots=True)
 class Copied:
-    """What came of copying: rows and share (0–1) by table, and those whose rows ended early."""
+    """What came of copying: rows and share (0–1) by table, and by table the blocks that were read.
+
+    `loose`: tables whose joins lose rows, because a block was cut short, or because they were read by another key and could not be grown.
+    """
 
     rows: dict[Name, int] = field(default_factory=dict)
     shares: dict[Name, float] = field(default_factory=dict)
     loose: set[Name] = field(default_factory=set)
+    blocks: dict[Name, list[Block]] = field(default_factory=dict)
     short: str = ""
 
     @property
@@ -51,19 +60,19 @@ class Copied:
 
 
 async def make_tables(
-    purse: Purse, sandbox: Server, plan: SamplePlan, homes: Sequence[Mapping[str, str]]
+    purse: Purse, sandbox: Server, plan: SamplePlan, small: Mapping[str, str], big: Mapping[str, str]
 ) -> list[str]:
-    """The planned tables, empty, in each of `homes`: the sandbox's schema for a schema of the source, in lower case.
+    """The planned tables, empty, in `small` and `big`: the sandbox's schema for a schema of the source, in lower case.
 
     Answers the statements that add their secondary indexes, which are for when the rows are there.
     """
     later = []
-    for part in _parts(plan):
+    for part in parts_of(plan):
         (row,) = await purse.rows(SHOWN.format(table=full_name(part.table)), 1, counted=False)
         shown = next(str(text) for title, text in row.items() if title.lower() == "create table")
-        for home in homes:
+        for home, plain in ((small, ()), (big, repeated(part))):
             try:
-                made = structure(_target(part.table, home), shown)
+                made = structure(target(part.table, home), shown, plain)
             except ValueError as error:
                 raise ServerError(f"{part.table.name} cannot be made again: {error}") from None
             await sandbox.rows(made.create)
@@ -79,31 +88,11 @@ async def copy(purse: Purse, sandbox: Server, plan: SamplePlan, home: Mapping[st
         for part in group.parts:
             copied.rows[name_of(part.table)] = 0
             copied.shares[name_of(part.table)] = group.share
-            if part.loose:
-                copied.loose.add(name_of(part.table))
         if group.parts[0].key:
             await _copy_blocks(purse, sandbox, group, home, copied)
         else:
             await _copy_whole(purse, sandbox, group.parts[0].table, home, copied)
     return copied
-
-
-async def thin(sandbox: Server, plan: SamplePlan, big: Mapping[str, str], small: Mapping[str, str]) -> None:
-    """The smaller sample from the larger one: the same hash of the join key everywhere, so that rows that belong together stay so."""
-    for part in _parts(plan):
-        where = ""
-        if part.hashed:
-            identity = ", ".join(quoted(name) for name in identity_of(part.table))
-            key = quoted(part.hashed[0]) if len(part.hashed) == 1 else "NULL"
-            where = HASHED.format(key=key, identity=identity, parts=SMALLER)
-        await sandbox.rows(
-            THINNED.format(
-                small=_target(part.table, small),
-                big=_target(part.table, big),
-                columns=column_list(part.table),
-                where=where,
-            )
-        )
 
 
 async def _copy_whole(
@@ -138,13 +127,14 @@ async def _copy_blocks(
     if not ends:
         return
     least, most = min(low for low, _ in ends), max(high for _, high in ends)
-    count = min(group.blocks, most - least + 1)
-    done = 0
+    every = blocks_of(least, most, group.blocks, group.share)
+    count, done = len(every), 0
+    read: list[Block] = []
+    copied.blocks |= {name_of(part.table): read for part in group.parts}
     try:
         for place in _scattered(count):
-            await _copy_block(
-                purse, sandbox, group, _block(least, most, count, place, group.share), home, copied
-            )
+            await _copy_block(purse, sandbox, group, every[place], home, copied)
+            read.append(every[place])
             done += 1
         for part in group.parts:
             column = part.table.column(part.key)
@@ -158,29 +148,32 @@ async def _copy_blocks(
             copied.shares[name_of(part.table)] = group.share * done / count
 
 
-def _block(least: int, most: int, count: int, place: int, share: float) -> tuple[int, int]:
-    """From where to before where the key's values of one block lie: as long as the share says, at another place of each stride."""
-    stride = (most - least + 1) / count
-    start, end = least + int(place * stride), least + int((place + 1) * stride)
-    if share >= 1:
-        return start, end if place < count - 1 else most + 1
-    width = max(1, round(stride * share))
-    start += int((place * _PHASE % 2**32) / 2**32 * max(0, end - start - width))
-    return start, min(end, start + width)
+def blocks_of(least: int, most: int, count: int, share: float) -> list[Block]:
+    """The key's values from `least` to `most` in at most `count` strides of one length, of each a block as long as `share` says, at
+    another place of it.
+    """
+    stride = -(-(most - least + 1) // count)
+    width = stride if share >= 1 else max(1, round(stride * share))
+    found = []
+    for place, first in enumerate(range(least, most + 1, stride)):
+        after = min(first + stride, most + 1)
+        low = first + int((place * _PHASE % 2**32) / 2**32 * max(0, after - first - width))
+        found.append(Block(first, after, low, min(after, low + width)))
+    return found
 
 
 async def _copy_block(
     purse: Purse,
     sandbox: Server,
     group: Group,
-    ends: tuple[int, int],
+    block: Block,
     home: Mapping[str, str],
     copied: Copied,
 ) -> None:
     """One block of every table of the group; where the budget ends in the midst of it, none of it."""
     before = dict(copied.rows)
     wheres = {
-        name_of(part.table): f" WHERE {quoted(part.key)} >= {ends[0]} AND {quoted(part.key)} < {ends[1]}"
+        name_of(part.table): f" WHERE {quoted(part.key)} >= {block.low} AND {quoted(part.key)} < {block.high}"
         for part in group.parts
     }
     try:
@@ -198,7 +191,7 @@ async def _copy_block(
     except Spent:
         for part in group.parts:
             await sandbox.rows(
-                UNDONE.format(table=_target(part.table, home), where=wheres[name_of(part.table)])
+                UNDONE.format(table=target(part.table, home), where=wheres[name_of(part.table)])
             )
         copied.rows.update(before)
         raise
@@ -235,7 +228,7 @@ async def _ends(purse: Purse, part: Part) -> tuple[int, int] | None:
 
 
 async def _write(sandbox: Server, table: Table, home: Mapping[str, str], rows: Sequence[str]) -> None:
-    head = INSERT.format(table=_target(table, home), columns=column_list(table))
+    head = INSERT.format(table=target(table, home), columns=column_list(table))
     batch: list[str] = []
     size = 0
     for row in rows:
@@ -250,7 +243,8 @@ async def _write(sandbox: Server, table: Table, home: Mapping[str, str], rows: S
         await sandbox.rows(head + ",".join(batch))
 
 
-def _target(table: Table, home: Mapping[str, str]) -> str:
+def target(table: Table, home: Mapping[str, str]) -> str:
+    """The table in the sandbox, as a statement names it."""
     return f"{quoted(home[table.schema.lower()])}.{quoted(table.name)}"
 
 
@@ -259,7 +253,8 @@ def column_list(table: Table) -> str:
     return ", ".join(quoted(column.name) for column in stored(table))
 
 
-def _parts(plan: SamplePlan) -> list[Part]:
+def parts_of(plan: SamplePlan) -> list[Part]:
+    """Every table that is copied."""
     return [part for group in plan.groups for part in group.parts]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
@@ -35,6 +36,19 @@ _COMPARISONS: dict[type[exp.Expression], str] = {
     exp.EQ: "equal", exp.NullSafeEQ: "equal", exp.NEQ: "unequal", exp.Like: "like",
     exp.GT: "lower", exp.GTE: "lower", exp.LT: "upper", exp.LTE: "upper",
 }  # fmt: skip
+
+
+class Answers:
+    """What a server says whose rows do not change meanwhile: many statements ask for the same values, and each question is put once."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._known: dict[str, list[dict[str, Any]]] = {}
+
+    async def rows(self, sql: str) -> list[dict[str, Any]]:
+        if sql not in self._known:
+            self._known[sql] = await self._server.rows(sql)
+        return self._known[sql]
 
 
 class NotFillable(Exception):
@@ -81,7 +95,7 @@ class _Places:
 
 
 async def cases(
-    sandbox: Server, query: WorkloadQuery, schema: Schema, home: Mapping[str, str]
+    sandbox: Answers, query: WorkloadQuery, schema: Schema, home: Mapping[str, str]
 ) -> tuple[list[Case], str]:
     """The statement with values, once for each class, its tables those of `home`; and why there are none from the sample, where so."""
     found: list[Case] = []
@@ -140,7 +154,7 @@ def _classes_of(query: WorkloadQuery, schema: Schema) -> Sequence[_Class]:
 
 
 async def _fill(
-    sandbox: Server, tree: exp.Expression, schema: Schema, home: Mapping[str, str], each: _Class
+    sandbox: Answers, tree: exp.Expression, schema: Schema, home: Mapping[str, str], each: _Class
 ) -> None:
     """Put a value in place of every placeholder of `tree`; raises `NotFillable`."""
     from_tree = _blocks_of(tree, schema)
@@ -192,7 +206,7 @@ def _places(block: Block) -> dict[str, _Places]:
     return found
 
 
-async def _fill_table(sandbox: Server, places: _Places, home: Mapping[str, str], each: _Class) -> None:
+async def _fill_table(sandbox: Answers, places: _Places, home: Mapping[str, str], each: _Class) -> None:
     table = places.table
     target = f"{quoted(home[table.schema.lower()])}.{quoted(table.name)}"
     names = list(dict.fromkeys([*places.equal, *places.lists]))
@@ -247,7 +261,7 @@ def _ends(lower: bool, upper: bool, width: float) -> tuple[float, float]:
 
 
 async def _row(
-    sandbox: Server, table: Table, target: str, names: Sequence[str], place: float
+    sandbox: Answers, table: Table, target: str, names: Sequence[str], place: float
 ) -> dict[str, str]:
     """Values of columns that stand in one row together: of the combinations, the one at `place` when the most frequent comes first."""
     if not names:
@@ -266,7 +280,7 @@ async def _row(
     return {name: row[f"value_{at}"] for at, name in enumerate(names)}
 
 
-async def _at(sandbox: Server, table: Table, target: str, name: str, known: str, place: int) -> str:
+async def _at(sandbox: Answers, table: Table, target: str, name: str, known: str, place: int) -> str:
     (row,) = await sandbox.rows(
         AT.format(value=_literal(table, name), table=target, known=known, column=quoted(name), place=place)
     )

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,12 +48,15 @@ STATISTICS = (
     "histogram_type",
 )  # fmt: skip
 
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 300.0
 _BUFFER_POOL = "256M"
 
 
 class NoPlace(DbvigilError):
     """There is nowhere to try an index; the message says what is missing."""
+
+
+Worked = Callable[[], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Sandbox:
     """A schema for what the proof itself needs."""
     kind: str
     version: tuple[int, int, int]
+    worked: Worked | None = None
+    """The milliseconds of processor time that the server has used so far, where that can be seen."""
 
 
 @contextlib.asynccontextmanager
@@ -85,12 +90,12 @@ async def sandbox_for(
             async with _schemas(server, source, schemas, settings, "named") as made:
                 yield made
         return
-    async with _private(source.info) as private, _opened(private) as server:
+    async with _private(source.info) as (private, worked), _opened(private) as server:
         for name, value in settings.items():
             if name in STATISTICS:
                 await _set(server, f"SET GLOBAL {name} = {_text(value)}")
         async with _schemas(server, source, schemas, settings, "private") as made:
-            yield made
+            yield replace(made, worked=worked)
 
 
 def _target(url: str) -> Target:
@@ -191,7 +196,7 @@ async def _drop(target: Target, names: Sequence[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _private(info: ServerInfo) -> AsyncIterator[Target]:
+async def _private(info: ServerInfo) -> AsyncIterator[tuple[Target, Worked]]:
     if PrivateServer is None:
         raise NoPlace(
             f"a private server needs PyMySQL (pip install 'dbvigil[service]'); or name a server in {SETTING}"
@@ -215,7 +220,8 @@ async def _private(info: ServerInfo) -> AsyncIterator[Target]:
             raise
         except SandboxError as error:
             raise NoPlace(f"a private server did not start: {error}") from None
-        yield Target("sandbox", user="root", socket=str(private.socket), read_timeout=_PATIENCE_SECONDS)
+        target = Target("sandbox", user="root", socket=str(private.socket), read_timeout=_PATIENCE_SECONDS)
+        yield target, private.processor_time().milliseconds
     finally:
         await asyncio.shield(asyncio.to_thread(_remove, private, folder))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dbvigil.queries.indexes.online import online_ddl
-from dbvigil.queries.proof.copying import SMALLER, Copied
+from dbvigil.queries.proof.copying import Copied
 from dbvigil.queries.proof.measure import Weights
 from dbvigil.queries.proof.sampling import name_of
 from dbvigil.queries.proof.statements import Statement
@@ -60,7 +60,7 @@ def proof_of(
         )
     algorithm, lock, note = online_ddl(table, candidate, info.flavor, info.version)
     full = max(table.rows or 0, copied.rows.get(name, 0)) if share < 1 else 0
-    verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts)))
+    verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts), tried.timed))
     best = verdict.best.pairs[-1] if verdict.best else None
     reason = verdict.reason
     if verdict.outcome == "untested":
@@ -79,11 +79,17 @@ def proof_of(
         {
             "share": round(100 * share, 2),
             "rows": copied.rows.get(name, 0),
-            "sizes": [round(100 * share / SMALLER, 2), round(100 * share, 2)],
+            "sizes": _sizes(tried, table),
         },
         build_seconds(tried.build, table.rows),
         ", ".join((algorithm, f"LOCK={lock}")) + f": {note}",
     )
+
+
+def _sizes(tried: Tried, table: Table) -> list[float]:
+    """Rows in which statements were executed, in percent of the real table's."""
+    pairs = next((trial.pairs for trial in (*tried.served, *tried.others)), ())
+    return [round(100 * pair.rows / max(1, table.rows or 0), 2) for pair in pairs]
 
 
 def _users(tried: Tried) -> set[str]:

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, StatementFailed
 from dbvigil.queries.proof.budget import STATEMENT_SECONDS, Budget, Purse, Spent
-from dbvigil.queries.proof.copying import Copied, copy, make_tables, thin
+from dbvigil.queries.proof.copying import Copied, copy, make_tables
+from dbvigil.queries.proof.growing import two_sizes
+from dbvigil.queries.proof.literals import Answers
 from dbvigil.queries.proof.measure import ANALYZE, Meter, Weights, calibrated
 from dbvigil.queries.proof.place import NoPlace, Sandbox, sandbox_for
 from dbvigil.queries.proof.report import proof_of, untested
@@ -89,20 +91,22 @@ async def _verify(
     tell("starting a sandbox", 0.0)
     async with sandbox_for(own, {name[0] for name in names}, url=url, forbidden=forbidden) as place:
         tell("copying a sample", 0.1)
-        later = await make_tables(purse, place.server, plan, (place.big, place.small))
-        copied = await copy(purse, place.server, plan, place.big)
+        later = await make_tables(purse, place.server, plan, place.small, place.big)
+        copied = await copy(purse, place.server, plan, place.small)
         # The monitored server has given what it had to give.
         await own.close()
         deadline = time.monotonic() + seconds
-        await thin(place.server, plan, place.big, place.small)
+        tell("growing the sample", 0.2)
+        await two_sizes(place.server, plan, copied, place.small, place.big, place.own)
         for text in later:
             await place.server.rows(text)
         await _analyze(place, plan)
         tell("calibrating", 0.3)
-        meter = Meter(place.server)
+        meter = Meter(place.server, worked=place.worked)
         await meter.prepare()
         weights = await calibrated(place.server, meter, place.own)
-        filled = [await _filled(place, one, schema, plan) for one in statements]
+        answers = Answers(place.server)
+        filled = [await _filled(place, answers, one, schema, plan) for one in statements]
         bench = Bench(place, meter, deadline, weights)
         return await _tried(bench, candidates, schema, plan, copied, filled, weights, own, tell)
 
@@ -143,11 +147,13 @@ async def _tried(
     return proofs
 
 
-async def _filled(place: Sandbox, statement: Statement, schema: Schema, plan: SamplePlan) -> Statement:
+async def _filled(
+    place: Sandbox, answers: Answers, statement: Statement, schema: Schema, plan: SamplePlan
+) -> Statement:
     refused = next((plan.refused[name] for name in sorted(statement.tables) if name in plan.refused), "")
     if refused:
         return replace(statement, untested=refused)
-    return await with_values(place.server, statement, schema, place.small, place.big)
+    return await with_values(answers, statement, schema, place.small, place.big)
 
 
 async def _analyze(place: Sandbox, plan: SamplePlan) -> None:

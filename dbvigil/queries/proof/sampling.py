@@ -145,6 +145,37 @@ def identity_of(table: Table) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
 
+def growable(part: Part) -> bool:
+    """Whether the rows of a block can stand beside their own copies: the primary key has the key in it, or is a number to be given anew."""
+    primary = part.table.primary_key
+    if not part.key:
+        return False
+    if primary is None or part.key in {name.lower() for name in primary.columns}:
+        return True
+    column = part.table.column(primary.columns[0])
+    return len(primary.columns) == 1 and column is not None and whole(column)
+
+
+def repeated(part: Part) -> tuple[str, ...]:
+    """The names of unique indexes whose values a grown table has several times: without the key, and without a number given anew."""
+    if not growable(part):
+        return ()
+    renewed = {part.key, *numbered(part)}
+    return tuple(
+        index.name
+        for index in part.table.indexes
+        if index.unique and index.name != "PRIMARY" and not renewed & {one.lower() for one in index.columns}
+    )
+
+
+def numbered(part: Part) -> tuple[str, ...]:
+    """The primary key, where it is a number of its own beside the key."""
+    primary = part.table.primary_key
+    if primary is None or part.key in {name.lower() for name in primary.columns}:
+        return ()
+    return (primary.columns[0].lower(),)
+
+
 def _classes(
     workload: Sequence[WorkloadQuery], usable: dict[Name, Table], schema: Schema
 ) -> list[set[Place]]:

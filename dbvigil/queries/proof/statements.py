@@ -10,11 +10,10 @@ from sqlglot import exp
 from dbvigil.errors import NotExplainable, StatementFailed
 from dbvigil.queries.explain import explainable
 from dbvigil.queries.parse import parse
-from dbvigil.queries.proof.literals import Case, cases
+from dbvigil.queries.proof.literals import Answers, Case, cases
 from dbvigil.queries.proof.sampling import Name, name_of, tables_of
 from dbvigil.queries.schema import Schema
 from dbvigil.queries.workload import WorkloadQuery
-from dbvigil.server import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def _described(query: WorkloadQuery, names: frozenset[Name]) -> Statement:
 
 
 async def with_values(
-    sandbox: Server, statement: Statement, schema: Schema, small: Mapping[str, str], big: Mapping[str, str]
+    sandbox: Answers, statement: Statement, schema: Schema, small: Mapping[str, str], big: Mapping[str, str]
 ) -> Statement:
     """The statement with values of either sample."""
     if unknown := statement.tables - {name for name in statement.tables if name[0] in big}:

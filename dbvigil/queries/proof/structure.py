@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from dbvigil.queries.rules.ddl import quoted
 
 _COLUMN = re.compile(r"^  `")
 _PRIMARY = re.compile(r"^  PRIMARY KEY ")
@@ -23,14 +26,15 @@ class Structure:
     keys: str = ""
 
 
-def structure(name: str, shown: str) -> Structure:
+def structure(name: str, shown: str, plain: Collection[str] = ()) -> Structure:
     """What to run, from what SHOW CREATE TABLE shows. Left out: foreign keys, checks, partitions, auto-increment, other options.
 
-    `name` is quoted. Raises ValueError for a text that is no such table.
+    `name` is quoted. The unique indexes in `plain` become ordinary ones. Raises ValueError for a text that is no such table.
     """
     lines = shown.splitlines()
     inner: list[str] = []
     later: list[str] = []
+    ordinary = tuple(f"  UNIQUE KEY {quoted(one)} " for one in plain)
     has_primary = any(_PRIMARY.match(line) for line in lines)
     for line in lines[1:]:
         text = _CODE.sub("", line.rstrip().removesuffix(",")).rstrip()
@@ -38,6 +42,8 @@ def structure(name: str, shown: str) -> Structure:
             break
         if not _contained(text):
             raise ValueError("the server shows no plain table")
+        if text.startswith(ordinary):
+            text = text.replace("UNIQUE KEY", "KEY", 1)
         if _COLUMN.match(text):
             inner.append(re.sub(r" AUTO_INCREMENT\b", "", text))
         elif _PRIMARY.match(text) or _UNIQUE.match(text):

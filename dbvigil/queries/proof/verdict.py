@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ _WORTH_GAINING_MS = 1.0
 _GAINS = 1.2
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
+_NEARLY_ALL = 0.8
 _SHRINKS = 0.8
 _STEEPEST = 1.2
 
@@ -46,7 +47,8 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One statement with one class of values, in each size of the sample, the smaller first. `lured`: it has a LIMIT, and with the index
-    forced needs no sort: for the first rows of an order servers choose what is dearer by far.
+    forced needs no sort: for the first rows of an order servers choose what is dearer by far. `margin`: by which factor the server itself
+    expects more of the plan that was forced than of the one it has chosen, None where none was.
     """
 
     query_id: str
@@ -55,15 +57,19 @@ class Trial:
     weight: float = 1.0
     alike: bool = True
     lured: bool = False
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What else bears on a verdict. `full_rows`: rows of the real table. `doubts`: why executions in this sample prove less."""
+    """What else bears on a verdict. `full_rows`: rows of the real table, 0 where the sample is the whole of it. `doubts`: why executions in
+    this sample prove less. `timed`: times are the processor's, which other work on the machine does not lengthen.
+    """
 
     full_rows: int
     weights: Weights
     doubts: tuple[str, ...] = ()
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict(
             "estimated", "a statement answered other rows with the index than without it", **figures
         )
-    if not any(_used(trial) for trial in served):
+    if not any(_used(trial, facts) for trial in served):
         return Verdict("no_gain", "the server does not use it for any of the statements", **figures)
     if speed_up < WORTH:
         return Verdict(
@@ -118,7 +124,7 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
 def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: float, facts: Facts) -> list[str]:
     found = []
     total = _total(served, facts)
-    if total < CLEARLY and facts.full_rows > max(trial.pairs[-1].rows for trial in served):
+    if total < CLEARLY and facts.full_rows:
         found.append(
             f"{total:.3g} times as fast is too near to {WORTH:g} to be sure of it on the whole table"
         )
@@ -149,11 +155,13 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
         pair = trial.pairs[-1]
         if pair.forced is None or facts.full_rows <= pair.rows:
             continue
-        worked = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
-        before = cost(pair, facts.weights, after=False)
-        factor = max(worked / before, pair.forced.least / max(0.001, pair.before.least))
-        if worked - before <= NEGLIGIBLE_MS or worked < HARMFUL * before:
+        work = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
+        before = worked(pair, facts, after=False)
+        factor = max(work / before, pair.forced.least / max(0.001, pair.before.least))
+        if pair.forced.complete and (work - before <= NEGLIGIBLE_MS or work < HARMFUL * before):
             continue
+        if not pair.forced.complete:
+            factor = max(factor, _UNLIKELY + 1)
         if trial.lured or factor <= _UNLIKELY:
             found.append((factor, trial))
     if not found:
@@ -165,21 +173,30 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
     ]
 
 
-def cost(pair: Pair, weights: Weights, *, after: bool) -> float:
+def worked(pair: Pair, facts: Facts, *, after: bool) -> float:
     """Milliseconds of the engine's work, from the rows and pages that it read."""
     run = pair.after if after else pair.before
-    return max(0.001, weights.milliseconds(run.rows, run.pages))
+    return max(0.001, facts.weights.milliseconds(run.rows, run.pages))
 
 
-def extrapolated(trial: Trial, facts: Facts, *, after: bool) -> float:
-    """Milliseconds of the engine's work on the real table: the growth between the two sizes goes on, at most a little over linear."""
-    pairs, weights = trial.pairs, facts.weights
-    last = cost(pairs[-1], weights, after=after)
+def cost(pair: Pair, facts: Facts, *, after: bool) -> float:
+    """Milliseconds of one execution: the processor's where they were seen, which have sorting and answering in them too."""
+    if not facts.timed:
+        return worked(pair, facts, after=after)
+    return max(0.001, (pair.after if after else pair.before).least)
+
+
+def extrapolated(
+    trial: Trial, facts: Facts, *, after: bool, measure: Callable[..., float] | None = None
+) -> float:
+    """Milliseconds on the real table: the growth between the two sizes goes on, at most a little over linear."""
+    pairs, measure = trial.pairs, measure or cost
+    last = measure(pairs[-1], facts, after=after)
     if facts.full_rows <= pairs[-1].rows or pairs[-1].rows <= 0:
         return last
     exponent = 1.0
     if len(pairs) > 1 and 0 < pairs[0].rows < pairs[-1].rows:
-        grown = last / cost(pairs[0], weights, after=after)
+        grown = last / measure(pairs[0], facts, after=after)
         exponent = math.log(grown) / math.log(pairs[-1].rows / pairs[0].rows)
     return last * float((facts.full_rows / pairs[-1].rows) ** min(_STEEPEST, max(0.0, exponent)))
 
@@ -197,43 +214,57 @@ def _total(trials: Sequence[Trial], facts: Facts) -> float:
     return before / sum(trial.weight * extrapolated(trial, facts, after=True) for trial in trials)
 
 
+def _telling(trial: Trial, facts: Facts) -> tuple[Pair, ...]:
+    """The sizes whose plans say something of the real table: beside one that is as large, fewer rows say nothing."""
+    return trial.pairs[-1:] if _whole(trial, facts) else trial.pairs
+
+
+def _whole(trial: Trial, facts: Facts) -> bool:
+    return trial.pairs[-1].rows >= _NEARLY_ALL * facts.full_rows
+
+
 def _slowdown(trial: Trial, facts: Facts) -> float:
-    """The worst factor of the engine's work on the real table and of the time by the clock in the sample; 1 where it is negligible."""
-    found = [_by_clock(trial)]
-    before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
-    if after - before > NEGLIGIBLE_MS:
-        found.append(after / before)
-    for pair in trial.pairs:
-        worked = [cost(pair, facts.weights, after=one) for one in (False, True)]
-        if worked[1] - worked[0] > NEGLIGIBLE_MS:
-            found.append(worked[1] / worked[0])
+    """The worst factor, of the engine's work and in time, here and on the real table; 1 where it is negligible."""
+    found = [_by_clock(trial, facts)]
+    for measure in dict.fromkeys((worked, cost)):
+        before, after = (extrapolated(trial, facts, after=one, measure=measure) for one in (False, True))
+        if after - before > NEGLIGIBLE_MS:
+            found.append(after / before)
+    for pair in _telling(trial, facts):
+        before, after = (worked(pair, facts, after=one) for one in (False, True))
+        if after - before > NEGLIGIBLE_MS:
+            found.append(after / before)
     return max(found)
 
 
 def _harmed(trial: Trial, facts: Facts) -> bool:
     """Whether it is clearly slower with the index that the server chose: what was read says so, and the clock does not say otherwise.
 
-    Where much less is read, a slower clock is more likely the machine's; then it is a doubt.
+    Where much less is read, a slower clock is more likely the machine's; then it is a doubt. So it is where more is read in as much of the
+    processor's time: with all rows in memory that is no harm, and on a disk it may be.
     """
-    if not _used(trial) or _slowdown(trial, facts) < HARMFUL:
+    if not _used(trial, facts) or _slowdown(trial, facts) < HARMFUL:
         return False
     last = trial.pairs[-1]
     if last.before.complete and not last.after.complete:
         return True
-    if _by_clock(trial) >= HARMFUL:
-        return any(_worked(pair, facts) > 1 / WORTH for pair in trial.pairs if pair.used)
+    if _by_clock(trial, facts) >= HARMFUL:
+        return any(_worked(pair, facts) > 1 / WORTH for pair in _telling(trial, facts) if pair.used)
+    if facts.timed:
+        before, after = (extrapolated(trial, facts, after=one) for one in (False, True))
+        return after - before > NEGLIGIBLE_MS and after >= HARMFUL * before
     return last.after.least > last.before.least
 
 
 def _worked(pair: Pair, facts: Facts) -> float:
     """The factor of the engine's work in one size of the sample."""
-    return cost(pair, facts.weights, after=True) / cost(pair, facts.weights, after=False)
+    return worked(pair, facts, after=True) / worked(pair, facts, after=False)
 
 
-def _by_clock(trial: Trial) -> float:
+def _by_clock(trial: Trial, facts: Facts) -> float:
     """The worst factor in time, where the server chose the index; 1 where the difference is negligible."""
     found = [1.0]
-    for pair in trial.pairs:
+    for pair in _telling(trial, facts):
         before, after = pair.before.least, pair.after.least
         if pair.used and pair.before.complete and after - before > NEGLIGIBLE_MS:
             found.append(after / max(0.001, before))
@@ -241,23 +272,21 @@ def _by_clock(trial: Trial) -> float:
 
 
 def _idle(trial: Trial, facts: Facts) -> bool:
-    """Whether the index changes a plan for nothing, where there is something to gain: on the real table that may as well be a loss."""
+    """Whether the index changes a plan for nothing, where there is something to gain: on a larger table that may as well be a loss."""
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
-    return used and _ratio(trial, facts) < _GAINS
+    return used and not _whole(trial, facts) and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
-    """Whether the larger sample gains clearly less than the smaller, so that the real table might gain nothing."""
-    if len(trial.pairs) < 2:
+    """Whether the larger sample gains clearly less than the smaller, so that a still larger table might gain nothing."""
+    if len(trial.pairs) < 2 or _whole(trial, facts):
         return False
-    gains = [
-        cost(pair, facts.weights, after=False) / cost(pair, facts.weights, after=True) for pair in trial.pairs
-    ]
+    gains = [cost(pair, facts, after=False) / cost(pair, facts, after=True) for pair in trial.pairs]
     return gains[0] > WORTH and gains[-1] < _SHRINKS * gains[0] and _ratio(trial, facts) < WORTH
 
 
-def _used(trial: Trial) -> bool:
-    return any(pair.used for pair in trial.pairs)
+def _used(trial: Trial, facts: Facts) -> bool:
+    return any(pair.used for pair in _telling(trial, facts))
 
 
 def _complete(trial: Trial) -> bool:

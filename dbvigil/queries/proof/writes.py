@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import time
 
 from dbvigil.queries.proof.columns import row_literal, stored
 from dbvigil.queries.proof.copying import column_list
+from dbvigil.queries.proof.measure import Meter
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.queries.schema import Column, Table
 from dbvigil.queries.workload import Candidate
@@ -22,7 +22,9 @@ UPDATE = "UPDATE {table} SET {column} = {value} ORDER BY {order} LIMIT {rows}"
 BEGIN, END = "START TRANSACTION", "ROLLBACK"
 
 
-async def milliseconds(server: Server, table: Table, schema: str, candidate: Candidate) -> float | None:
+async def milliseconds(
+    server: Server, meter: Meter, table: Table, schema: str, candidate: Candidate
+) -> float | None:
     """The median time of deleting, inserting and changing `ROWS` rows; None for a table without a primary key, or without rows."""
     primary = table.primary_key
     if primary is None:
@@ -44,10 +46,10 @@ async def milliseconds(server: Server, table: Table, schema: str, candidate: Can
     for _ in range(TIMES):
         await server.rows(BEGIN)
         try:
-            began = time.perf_counter()
+            began = meter.milliseconds()
             for statement in statements:
                 await server.rows(statement)
-            times.append((time.perf_counter() - began) * 1000)
+            times.append(meter.milliseconds() - began)
         finally:
             await server.rows(END)
     return statistics.median(times)
