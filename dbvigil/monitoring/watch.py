@@ -165,18 +165,21 @@ class Watch:
                 changed = None if found.states == states else _stored(found.states)
                 states = found.states
                 house.keep(Result(self.token, metrics, evaluated, changed), snapshot)
-                behind = loop.time() - slot
-                if behind >= 0:
-                    slot += (behind // house.interval + 1) * house.interval
-                if snapshot is not None and first:
-                    # Nobody wants to wait a whole interval for the first rates.
-                    slot, first = min(slot, loop.time() + _FIRST_RATES_AFTER), False
-                if metrics.up is False:
-                    slot = min(slot, loop.time() + _LOOK_AGAIN_AFTER)
+                slot = self._next(slot, loop.time(), first=first and snapshot is not None, up=metrics.up)
+                first = first and snapshot is None
         finally:
             house.courses.forget(alias)
             house.standing.forget(alias)
             await sampler.close()
+
+    def _next(self, slot: float, now: float, *, first: bool, up: bool | None) -> float:
+        """The slot after `slot`, which the sample that has ended `now` was in; `first`: it was the first of all."""
+        if now >= slot:
+            slot += ((now - slot) // self._house.interval + 1) * self._house.interval
+        if first:
+            # Nobody wants to wait a whole interval for the first rates.
+            slot = min(slot, now + _FIRST_RATES_AFTER)
+        return min(slot, now + _LOOK_AGAIN_AFTER) if up is False else slot
 
     async def _until(self, slot: float, lost: asyncio.Event) -> float:
         """Returns when `slot` has come, a sample is asked for, or the server has ended the connection.
