@@ -250,3 +250,35 @@ def test_a_missing_grant_in_the_middle_puts_back_what_was_set(behind: Pair, sett
 
 def test_the_actions_name_is_the_one_of_its_options() -> None:
     assert SpeedUpReplica.name in conf.load().recovery.actions
+
+
+def test_an_applier_that_takes_too_long_to_stop_runs_again_afterwards(
+    private_server: PrivateServers, release: str, settings: Any
+) -> None:
+    # It waits for a row that somebody holds, and cannot be stopped before it has it.
+    pair = make_pair(private_server, release, {"innodb-lock-wait-timeout": 100})
+    before = pair.settings()
+    watched(settings, pair, {"speed_up_replica": {"workers": 4}})
+    with pair.replica.connect(autocommit=False) as locking:
+        with locking.cursor() as cursor:
+            cursor.execute("INSERT INTO till.t VALUES (1, 1)")
+        pair.source.execute("INSERT INTO till.t VALUES (1, 1)")
+        pair.source.execute("INSERT INTO till.t VALUES (2, 2)")
+        wait_for(lambda: recover("speed_up_replica", "replica", "a try", "ada")["plan"], "it to be behind")
+        done = recover("speed_up_replica", "replica", "it is needed", "ada", live=True)
+        assert done["outcome"] == "failed"
+        locking.rollback()
+    attempt = RecoveryAttempt.objects.get(mode="live")
+    configuration = conf.load()
+
+    def put_back() -> bool:
+        """As the monitor does, again and again until nothing is open."""
+        rows = RecoveryChange.objects.filter(attempt=attempt, closed_at=None)
+        return not rows.exists() or put_back_attempt(
+            attempt, configuration.targets["replica"], configuration, perform.utcnow
+        )
+
+    wait_for(put_back, "everything to be put back", 60)
+    wait_until_caught_up(pair.replica, pair.source)
+    assert pair.settings() == before
+    assert pair.threads() == ("Yes", "Yes")

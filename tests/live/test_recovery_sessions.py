@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from dbvigil import conf
 from dbvigil.errors import RecoveryRefused
+from dbvigil.models import RecoveryAttempt
+from dbvigil.recovery.actions import relieve_memory
+from dbvigil.recovery.actions.end_long_statements import EndLongStatements
+from dbvigil.recovery.actions.relieve_memory import RelieveMemory
 from dbvigil.recovery.by_hand import overview, recover
+from dbvigil.recovery.perform import Attempt
+from dbvigil.recovery.plan import Action, Scene, Step
+from dbvigil.recovery.records import Asked
 from dbvigil.sandbox import PrivateServer
 from tests.support import recovering
 from tests.support.blocked import holding, number_of, running, until
-from tests.support.servers import PrivateServers
+from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers
 
 pytestmark = pytest.mark.django_db
 
@@ -146,3 +155,124 @@ def test_the_root_of_a_tree_of_waits_is_ended_where_it_rests(server: PrivateServ
         ids = {row["ID"] for row in server.execute("SELECT ID FROM information_schema.PROCESSLIST")}
         assert number_of(root) not in ids
         assert {middle, leaf, number_of(bystander)} <= ids
+
+
+# -- actions with options that no setting would take, so that nobody has to wait
+
+
+def do(action: Action, server: PrivateServer, live: bool, **values: Any) -> RecoveryAttempt:
+    configuration = conf.load()
+    settings = configuration.recovery.actions[action.name]
+    settings = replace(settings, values={**settings.values, **values})
+    asked = Asked(settings, "shop", "live" if live else "dry_run", "ada", "a test")
+    done = Attempt(action, asked, configuration.targets["shop"], 10).run()
+    assert done is not None
+    return done
+
+
+def ids(server: PrivateServer) -> set[int]:
+    return {row["ID"] for row in server.execute("SELECT ID FROM information_schema.PROCESSLIST")}
+
+
+def test_idle_connections_are_closed_and_those_in_a_transaction_are_not(
+    server: PrivateServer, settings: Any
+) -> None:
+    recovering.configure(settings, server)
+    arguments = {"user": "app", "password": "app-Secret-1", "database": "till"}
+    with ExitStack() as stack:
+        idle = stack.enter_context(app(server))
+        inside = stack.enter_context(holding(server, "SELECT * FROM t", **arguments))
+        backup = stack.enter_context(app(server, "nightly_backup"))
+        monitor = stack.enter_context(server.connect(user=MONITORING_USER, password=MONITORING_PASSWORD))
+        wanted = {"idle_seconds": 2.0, "users": (), "at_most": 20}
+        until(
+            lambda: len(do(RelieveMemory(), server, False, **wanted).plan["steps"]) == 1,
+            "it is not idle for long",
+        )
+        done = do(RelieveMemory(), server, True, **wanted)
+        assert (done.outcome, done.verified) == ("succeeded", True)
+        assert [step["session"] for step in done.plan["steps"]] == [number_of(idle)]
+        until(lambda: number_of(idle) not in ids(server), "it is still there")
+        assert {number_of(one) for one in (inside, backup, monitor)} <= ids(server)
+
+
+def test_the_table_cache_is_flushed_only_where_nothing_would_wait(
+    server: PrivateServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovering.configure(settings, server)
+    monkeypatch.setattr(relieve_memory, "_LEAST_TABLES", 1)
+    wanted = {"idle_seconds": 3600.0, "flush_tables": True}
+    server.execute("SELECT * FROM till.t")
+
+    def planned() -> tuple[list[str], set[str]]:
+        plan = do(RelieveMemory(), server, False, **wanted).plan
+        return [step["text"] for step in plan["steps"]], {
+            reason for reason in plan["left"] if "table cache" in reason
+        }
+
+    if server.flavor == "mariadb":
+        assert planned() == (
+            [],
+            {"the table cache: whether somebody has locked tables this server does not tell"},
+        )
+        return
+    assert planned() == (["flush the table cache"], set())
+    with app(server) as locking, locking.cursor() as cursor:
+        cursor.execute("LOCK TABLES t READ")
+        assert planned() == ([], {"the table cache: somebody has locked tables"})
+    with running(server, "SELECT SLEEP(30) FROM t", app(server)) as long:
+        until(lambda: seconds_of(server, long) >= 2, "it does not run")
+        assert planned() == ([], {"the table cache: statements are running that it would wait for"})
+    until(lambda: planned() == (["flush the table cache"], set()), "it is hindered still")
+    flushes = "SHOW GLOBAL STATUS LIKE 'Com_flush'"
+    before = int(server.execute(flushes)[0]["Value"])
+    done = do(RelieveMemory(), server, True, **wanted)
+    assert (done.outcome, done.verified) == ("succeeded", True)
+    assert int(server.execute(flushes)[0]["Value"]) == before + 1
+
+
+def test_a_session_that_does_something_else_by_then_is_left(server: PrivateServer, settings: Any) -> None:
+    recovering.configure(settings, server)
+    session = app(server)
+
+    class Late(EndLongStatements):
+        """Somebody else is faster between plan and apply."""
+
+        async def apply(self, scene: Scene, step: Step) -> str | None:
+            server.execute(f"KILL QUERY {number_of(session)}")
+            second.append(stack.enter_context(running(server, LONG, session)))
+            until(lambda: runs(server, number_of(session)), "the second does not run")
+            return await super().apply(scene, step)
+
+    second: list[int] = []
+    with ExitStack() as stack:
+        first = stack.enter_context(running(server, LONG, session))
+        until(lambda: seconds_of(server, first) >= 3, "it does not run")
+        done = do(Late(), server, True, limit_seconds=2.0)
+        assert (done.outcome, done.verified) == ("nothing", None)
+        assert done.done[0]["detail"] in ("it does something else now", "it has begun something new since")
+        assert runs(server, second[0])
+
+
+def test_a_managed_server_ends_statements_by_its_procedure(
+    private_server: PrivateServers, settings: Any
+) -> None:
+    server = prepare(private_server("mysql-9.7"))
+    server.execute(
+        "CREATE PROCEDURE mysql.rds_kill_query(IN number BIGINT) SQL SECURITY DEFINER KILL QUERY number"
+    )
+    recovering.configure(settings, server, LIMIT, "shop", "CONNECTION_ADMIN ON *.*")
+    server.execute(f"GRANT EXECUTE ON PROCEDURE mysql.rds_kill_query TO {recovering.USER}")
+    with running(server, LONG, app(server)) as long:
+        until(lambda: seconds_of(server, long) >= 6, "it does not run")
+        done = recover("end_long_statements", "shop", "a try", "ada", live=True)
+        assert (done["outcome"], done["verified"], done["error"]) == ("succeeded", True, "")
+        until(lambda: not runs(server, long), "it still runs")
+
+
+def test_what_runs_within_a_block_of_mariadb_is_left(private_server: PrivateServers, settings: Any) -> None:
+    server = prepare(private_server("mariadb-10.11", options={"performance-schema": "OFF"}))
+    recovering.configure(settings, server, LIMIT)
+    with running(server, "BEGIN NOT ATOMIC SELECT SLEEP(60) FROM DUAL; END", app(server)) as inside:
+        until(lambda: seconds_of(server, inside) >= 6, "it does not run")
+        assert recover("end_long_statements", "shop", "a try", "ada")["plan"] == []

@@ -158,13 +158,15 @@ def stays(change: Change, current: str | None) -> str | None:
 
 
 def no_start(channel: Mapping[str, Any] | None) -> str | None:
-    """Why an applier is not started again; None where it rests since it was stopped here."""
+    """Why an applier that was stopped here is not started again; None where it is.
+
+    One that runs is told to start too: it may be about to stop still, if whoever stopped it did not wait for that.
+    """
     if channel is None:
         return "there is no such channel any more"
-    if channel["running"]["applier"] is not False:
-        return "it runs"
     error = channel["error"]["applier"]
-    return f"it has stopped with error {error}: left" if error else None
+    stopped = channel["running"]["applier"] is False
+    return f"it has stopped with error {error}: left" if stopped and error else None
 
 
 def changed(
