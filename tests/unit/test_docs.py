@@ -12,13 +12,14 @@ import pytest
 from dbvigil.catalogue import BY_NAME
 from dbvigil.conf import SETTINGS
 from dbvigil.sandbox import MONITORING_GRANTS, SLOW_LOG_GRANTS, schema_grants
+from dbvigil.sandbox.grants import BACKUP_GRANTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(?:#[^)\s]*)?\)")
 _TEST = re.compile(r"`(test_\w+)`")
 _DEFINED = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
-_SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT|QUERY)_[A-Z_]+\b")
+_SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT|QUERY|BACKUP)_[A-Z_]+\b")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -73,6 +74,12 @@ def test_the_grants_in_the_docs_are_those_the_tests_use() -> None:
     for grants in (*MONITORING_GRANTS.values(), SLOW_LOG_GRANTS, schema_grants("shop", views=True)):
         for grant in grants:
             assert f"GRANT {grant} TO 'dbvigil'@'%';" in page
+
+
+def test_the_grants_for_backups_are_those_the_tests_use() -> None:
+    page = (ROOT / "docs/how-to/backups.md").read_text()
+    for grant in (grant for grants in BACKUP_GRANTS.values() for grant in grants):
+        assert f"GRANT {grant} TO 'keeper'@'%';" in page
 
 
 def test_the_catalogue_describes_every_metric_in_a_sentence() -> None:

@@ -383,6 +383,7 @@ def test_there_are_no_other_pages() -> None:
         "alerts/<int:alert_id>/",
         "acknowledge/<str:token>/",
         "runbooks/<slug:name>/",
+        "backups/",
         "locks/",
         "replication/",
         "slow-queries/",
