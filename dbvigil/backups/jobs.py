@@ -7,12 +7,12 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from dbvigil.backups.errors import BackupError, UnknownBackup
 from dbvigil.keeping import fit
@@ -22,7 +22,12 @@ ACTIVE = ("waiting", "running", "verifying")
 BEAT_SECONDS = 2.0
 STILL_SECONDS = 20.0
 """One whose beat has stood still for so long is given up."""
+KILLED = "its process has ended in the middle: it was killed, or its host went down"
+FORGOTTEN_AFTER = timedelta(days=400)
+"""Backups that failed, or whose files were removed, stay on record for so long."""
+
 _LONGEST_ERROR = 2000
+_PATIENCE = timedelta(minutes=1)
 
 
 def me() -> str:
@@ -59,6 +64,18 @@ def ask(database: str, by: str, now: datetime, *, slot: datetime | None = None) 
         raise BackupError(f"{database} is being backed up already: {told}") from None
 
 
+def take(database: str, by: str, now: datetime) -> Backup:
+    """A backup of `database` to be made by this process: a new one, or one that has waited a minute for a monitor that does not come.
+
+    One whose process was killed on this host is given up first. Raises `BackupError`.
+    """
+    for row in Backup.objects.filter(active=database, status__in=("running", "verifying")):
+        if gone(row.runner):
+            give_up(row, KILLED, now)
+    waiting = Backup.objects.filter(active=database, status="waiting", asked_at__lt=now - _PATIENCE).first()
+    return waiting or ask(database, by, now)
+
+
 def claim(number: int, runner: str, now: datetime) -> bool:
     """Whether the backup is `runner`'s to make from now on."""
     waiting = Backup.objects.filter(pk=number, status="waiting")
@@ -87,7 +104,12 @@ def change(number: int, runner: str, **values: Any) -> bool:
 def fail(number: int, runner: str, error: str, now: datetime) -> bool:
     """It has come to nothing, and why."""
     mine = Backup.objects.filter(pk=number, runner=runner, status__in=("waiting", "running"))
-    return bool(mine.update(status="failed", active=None, error=fit(error)[:_LONGEST_ERROR], finished_at=now))
+    return bool(mine.update(**_failed(fit(error)), active=None, finished_at=now))
+
+
+def _failed(error: str) -> dict[str, Any]:
+    """A backup that has come to nothing has no size either."""
+    return {"status": "failed", "error": error[:_LONGEST_ERROR], "size_bytes": None, "plain_bytes": None}
 
 
 def end_proof(number: int, runner: str, verification: str, report: Mapping[str, Any], now: datetime) -> bool:
@@ -109,13 +131,21 @@ def end_proof(number: int, runner: str, verification: str, report: Mapping[str, 
 def give_up(row: Backup, why: str, now: datetime) -> bool:
     """Ends a backup whose process is gone; false where it has moved meanwhile."""
     same = Backup.objects.filter(pk=row.pk, runner=row.runner, beat=row.beat, status=row.status)
+    ended: dict[str, Any]
     if row.status == "verifying":
         report = {"summary": f"the verification did not come to its end: {why}"}
         ended = {"status": "done", "verification": "failed", "report": report}
     else:
-        ended = {"status": "failed", "error": why[:_LONGEST_ERROR]}
+        ended = _failed(why)
     # Without its runner it is nobody's: who comes back finds that.
     return bool(same.update(**ended, active=None, runner="", finished_at=now))
+
+
+def maintain(now: datetime, retention_days: float) -> bool:
+    """Forgets what is long over; `retention_days`, which is of samples, says nothing about backups. True where there is more to do."""
+    old = Backup.objects.filter(active=None, asked_at__lt=now - FORGOTTEN_AFTER)
+    old.filter(Q(status="failed") | ~Q(removed_at=None)).delete()
+    return False
 
 
 @dataclass(frozen=True, slots=True)

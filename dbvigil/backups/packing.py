@@ -83,10 +83,17 @@ def _for_its_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def sha256(path: Path) -> str:
-    """The digest of a file. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def check_whole(path: Path, digest: str) -> None:
+    """Raises `DamagedBackup` unless the file at `path` is the one whose SHA-256 was written down."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DamagedBackup(f"{path.name}: the file cannot be read: {error.strerror or error}") from None
+    if found != digest:
+        raise DamagedBackup(
+            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
+        )
 
 
 def unpacked(path: Path, secrets: Sequence[str] = ()) -> Iterator[bytes]:

@@ -147,7 +147,7 @@ class Tool:
         arguments: Sequence[str],
         stop: Stop,
         *,
-        stdin: int = subprocess.DEVNULL,
+        fed: bool = False,
         encrypted: bool = True,
     ) -> None:
         self._name = _DUMP[program.flavor][0] if "dump" in program.command[-1] else program.flavor
@@ -163,8 +163,9 @@ class Tool:
                     f"--defaults-file=/proc/self/fd/{options}",
                     *arguments,
                 ],
-                stdin=stdin,
-                stdout=subprocess.PIPE,
+                # What is fed says nothing that anybody reads; what is read is fed nothing.
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if fed else subprocess.PIPE,
                 stderr=self._said,
                 pass_fds=[options],
                 start_new_session=True,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dbvigil.backups import jobs
-from dbvigil.backups.errors import BackupError, DamagedBackup, UnknownBackup
-from dbvigil.backups.packing import sha256, unpacked
+from dbvigil.backups.errors import BackupError, UnknownBackup
+from dbvigil.backups.packing import check_whole, unpacked
 from dbvigil.backups.programs import Stop, flavor_of
 from dbvigil.backups.restoring import check_place, place_of, restore
 from dbvigil.backups.running import Place, server_of
@@ -73,14 +73,7 @@ def _there(number: int) -> Backup:
 def _whole(row: Backup, place: Place) -> Path:
     """The backup's file, which is what was written. Raises `DamagedBackup`."""
     path = place.folder.place(row.file)
-    try:
-        found = sha256(path)
-    except OSError as error:
-        raise DamagedBackup(f"{path}: {error.strerror or error}") from None
-    if found != row.sha256:
-        raise DamagedBackup(
-            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
-        )
+    check_whole(path, row.sha256)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 
 from dbvigil.backups import census
@@ -71,7 +70,7 @@ def restore(
 
     Raises `BackupError`; and what reading `dump` raises, after which a part is restored.
     """
-    tool = Tool(client_program(flavor), target, ARGUMENTS, stop, stdin=subprocess.PIPE, encrypted=encrypted)
+    tool = Tool(client_program(flavor), target, ARGUMENTS, stop, fed=True, encrypted=encrypted)
     done = 0
     with tool.running() as process:
         assert process.stdin is not None  # noqa: S101 - for the type checker; it is a pipe

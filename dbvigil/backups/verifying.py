@@ -13,8 +13,8 @@ from typing import Any
 
 from dbvigil.backups import census
 from dbvigil.backups.comparing import Comparison, Truth, compare, missing
-from dbvigil.backups.errors import BackupError, DamagedBackup
-from dbvigil.backups.packing import sha256, unpacked
+from dbvigil.backups.errors import BackupError
+from dbvigil.backups.packing import check_whole, unpacked
 from dbvigil.backups.programs import Stop, flavor_of
 from dbvigil.backups.restoring import restored
 from dbvigil.queries.proof.place import NoPlace, closest
@@ -78,10 +78,7 @@ async def verify(
     Raises `DamagedBackup` where the file is not what was written, `BackupError` where it cannot be restored or there is no server for it.
     """
     began = time.monotonic()
-    if await asyncio.to_thread(sha256, path) != digest:
-        raise DamagedBackup(
-            f"{path.name}: its SHA-256 is not the one that was written down: the file has changed"
-        )
+    await asyncio.to_thread(check_whole, path, digest)
     async with _private(info, folder) as (target, version):
         await restored(target, flavor_of(info), unpacked(path, keys), stop)
         stop.check()

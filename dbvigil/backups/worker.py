@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,7 +14,9 @@ import psutil
 def step_back() -> None:
     """Lets everybody else go first, at the processor and at the disks; what is started from here does the same."""
     os.nice(19)
-    psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+    # A container may forbid it; the backup is made all the same.
+    with contextlib.suppress(OSError, psutil.Error):
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
 def main(number: int) -> int:

@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ from dbvigil.sandbox import process
 logger = logging.getLogger("dbvigil.backups")
 
 EVERY_SECONDS = 3.0
+END_SECONDS = 3.0
+"""So long a backup has to clear up when its monitor stops."""
 AT_ONCE = 2
 """Backups that are under way at a time, of all targets of this monitor: they share its disk."""
 _LOG_TAIL = 600
@@ -53,11 +56,9 @@ class Backups:
         if not settings.enabled:
             self.standings = {}
             return
-        self._reap(settings, now)
+        self._reap(now)
         for row in self._deathwatch.dead():
-            if jobs.give_up(
-                row, "its process has ended in the middle: it was killed, or its host went down", now
-            ):
+            if jobs.give_up(row, jobs.KILLED, now):
                 logger.warning("backup %d of %s is given up: its process is gone", row.pk, row.database)
                 Folder(Path(settings.folder)).clear(row.pk)
         for alias in held:
@@ -73,17 +74,18 @@ class Backups:
         """Reads how the backups stand, and does nothing about them."""
         self.standings = stored.standings(settings, databases)
 
-    def end(self, settings: BackupSettings, now: datetime) -> None:
-        """Ends what is under way: nothing outlives the monitor."""
+    def end(self, now: datetime) -> None:
+        """Ends what is under way within a few seconds: nothing outlives the monitor."""
         for child in self._children.values():
             child.process.terminate()
+        deadline = time.monotonic() + END_SECONDS
         for number, child in self._children.items():
             try:
-                child.process.wait(timeout=3)
+                child.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-            self._settle(number, child, settings, now)
+            self._settle(number, child, now)
         self._children.clear()
 
     def _plan(self, alias: str, cron: str, now: datetime) -> None:
@@ -118,19 +120,19 @@ class Backups:
             return
         self._children[row.pk] = _Child(started, log)
 
-    def _reap(self, settings: BackupSettings, now: datetime) -> None:
+    def _reap(self, now: datetime) -> None:
         for number, child in list(self._children.items()):
             if child.process.poll() is not None:
-                self._settle(number, child, settings, now)
+                self._settle(number, child, now)
                 del self._children[number]
 
-    def _settle(self, number: int, child: _Child, settings: BackupSettings, now: datetime) -> None:
+    def _settle(self, number: int, child: _Child, now: datetime) -> None:
         """One whose process has ended: what that left undone is a failure."""
         row = Backup.objects.filter(pk=number).first()
         if row is not None and row.status in jobs.ACTIVE:
             said = _tail(child.log)
             jobs.give_up(row, f"its process ended with code {child.process.returncode}: {said}", now)
-            Folder(Path(settings.folder)).clear(number)
+            Folder(child.log.parent).clear(number)
             row.refresh_from_db()
         child.log.unlink(missing_ok=True)
         if row is not None and row.status == "failed":

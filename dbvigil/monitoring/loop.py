@@ -29,6 +29,7 @@ from dbvigil.alert import Alert
 from dbvigil.alerting import DatabaseAlerting
 from dbvigil.alerts.rule import Rule
 from dbvigil.alerts.rules import for_database
+from dbvigil.backups import jobs as backup_jobs
 from dbvigil.backups import judging
 from dbvigil.collectors.runner import boot_clock
 from dbvigil.connections import storing as connection_storing
@@ -38,6 +39,7 @@ from dbvigil.keeping import Newest
 from dbvigil.locks import storing as lock_storing
 from dbvigil.locks.waiting import Waiting as WaitingLocks
 from dbvigil.monitoring import control, store
+from dbvigil.monitoring.backups import END_SECONDS as _END_BACKUPS_SECONDS
 from dbvigil.monitoring.backups import EVERY_SECONDS as _BACK_UP_EVERY
 from dbvigil.monitoring.backups import Backups
 from dbvigil.monitoring.closely import Closely
@@ -303,7 +305,12 @@ class MonitorLoop:
             # Samples and leases go first: upkeep takes its turn between them.
             await asyncio.sleep(_WRITE_EVERY)
         days = self._configuration.retention_days
-        for maintain in (storing.maintain, lock_storing.maintain, replication_storing.maintain):
+        for maintain in (
+            storing.maintain,
+            lock_storing.maintain,
+            replication_storing.maintain,
+            backup_jobs.maintain,
+        ):
             while await self._database.call(maintain, datetime.now(UTC), days):
                 await asyncio.sleep(_WRITE_EVERY)
 
@@ -418,16 +425,14 @@ class MonitorLoop:
         """
         try:
             async with asyncio.timeout(5):
-                if hasattr(self, "_configuration"):
-                    await self._database.call(
-                        self._backups.end, self._configuration.backups, datetime.now(UTC)
-                    )
                 while len(self._store):
                     await self._database.call(self._flush_and_tell)
                 await self._database.call(self.statements.flush)
                 await self._database.call(self.locks.flush)
                 await self._database.call(self.replication.flush)
                 await self._database.call(self._leases.release)
+            async with asyncio.timeout(_END_BACKUPS_SECONDS + 2):
+                await self._database.call(self._backups.end, datetime.now(UTC))
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             logger.error(
                 "stopping with %d samples unwritten: %s",

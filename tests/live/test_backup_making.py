@@ -226,7 +226,12 @@ def test_a_dump_that_is_ended_in_the_middle_is_none(
 ) -> None:
     large(any_server)
     goes_on, stop = slowly(monkeypatch), Stop()
-    timer = threading.Timer(1.0, lambda: (stop.end("the monitor stopped"), goes_on.set()))
+
+    def end() -> None:
+        stop.end("the monitor stopped")
+        goes_on.set()
+
+    timer = threading.Timer(1.0, end)
     timer.start()
     with pytest.raises(Ended, match="the monitor stopped"):
         made(simple, tmp_path / "backup", stop, databases=("simple_one",))

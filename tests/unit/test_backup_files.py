@@ -18,7 +18,7 @@ from dbvigil.backups import sealing
 from dbvigil.backups.dumping import Pace
 from dbvigil.backups.errors import BackupError, DamagedBackup
 from dbvigil.backups.files import Folder, name_of
-from dbvigil.backups.packing import Packer, sha256, unpacked
+from dbvigil.backups.packing import Packer, check_whole, unpacked
 from dbvigil.backups.sealing import CHUNK, MAGIC, Sealer, SealError, key_id, unsealed
 
 KEY, OTHER = "first key of at least 32 characters", "other key of at least 32 characters"
@@ -121,7 +121,11 @@ def test_what_was_packed_is_unpacked(tmp_path: Path, key: str) -> None:
     assert b"".join(unpacked(path, (key,))) == data
     assert packer.plain == len(data)
     assert packer.size == path.stat().st_size < len(data) / 10
-    assert packer.sha256 == sha256(path)
+    check_whole(path, packer.sha256)
+    with pytest.raises(DamagedBackup, match="its SHA-256 is not the one"):
+        check_whole(path, "0" * 64)
+    with pytest.raises(DamagedBackup, match="the file cannot be read: No such file"):
+        check_whole(tmp_path / "lost", packer.sha256)
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         Packer(path)

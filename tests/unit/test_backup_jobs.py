@@ -142,6 +142,27 @@ def test_the_dead_of_this_host_are_found_at_once() -> None:
     assert not jobs.gone("")
 
 
+def test_a_killed_command_and_a_wish_that_nobody_obeyed_stand_in_nobody_s_way() -> None:
+    killed = jobs.ask("shop", "ada", NOW)
+    jobs.claim(killed.pk, jobs.me().partition(":")[0] + ":1:1.00", NOW)
+    jobs.change(killed.pk, jobs.get(killed.pk).runner, plain_bytes=900)
+    taken = jobs.take("shop", "bob", NOW)
+    found = jobs.get(killed.pk)
+    assert (found.status, found.error, found.plain_bytes) == ("failed", jobs.KILLED, None)
+    # A monitor may be about to make it.
+    with pytest.raises(BackupError, match=f"backup {taken.pk} is waiting"):
+        jobs.take("shop", "bob", NOW + timedelta(seconds=59))
+    assert jobs.take("shop", "bob", NOW + timedelta(seconds=61)).pk == taken.pk
+
+
+def test_what_is_long_over_is_forgotten() -> None:
+    row(401, status="failed")
+    row(402, removed_at=NOW)
+    stay = {row(403).pk, row(399, status="failed").pk, row(1, removed_at=NOW).pk}
+    assert jobs.maintain(NOW, 30) is False
+    assert set(Backup.objects.values_list("pk", flat=True)) == stay
+
+
 def test_what_has_had_its_time_goes_with_its_file_and_stays_on_record(tmp_path: Path) -> None:
     kept = tmp_path / "kept" / "shop"
     kept.mkdir(parents=True, mode=0o700)
@@ -203,7 +224,7 @@ def test_what_is_due_is_started_once_and_a_process_that_dies_is_a_failure(
     # A night without a monitor is made up for once.
     monitor.look(settings, ["shop"], DUE + timedelta(days=3, hours=5))
     assert [one.slot for one in Backup.objects.order_by("pk")] == [DUE, DUE + timedelta(days=3)]
-    monitor.end(settings, DUE + timedelta(days=3, hours=6))
+    monitor.end(DUE + timedelta(days=3, hours=6))
     assert [one.status for one in Backup.objects.all()] == ["failed", "failed"]
 
 
@@ -306,7 +327,7 @@ def test_the_api_lists_and_takes_wishes(api: Callable[..., Client]) -> None:
     assert (answer.status_code, answer.json()["status"], answer.json()["asked_by"]) == (
         200,
         "waiting",
-        "superuser",
+        "root",
     )
     problem = check_problem(post(superuser, f"{BASE}backups/", {"database": "shop"}), 409, "no-backup-now")
     assert "is being backed up already" in problem["detail"]

@@ -179,8 +179,7 @@ def test_the_account_is_in_a_file_that_has_no_name(tmp_path: Path) -> None:
 
 
 INFO = {
-    flavor: ServerInfo(flavor, (10, 11, 1), "", performance_schema=False)
-    for flavor in ("mysql", "mariadb")  # type: ignore[arg-type]
+    flavor: ServerInfo(flavor, (10, 11, 1), "", performance_schema=False) for flavor in ("mysql", "mariadb")
 }
 
 

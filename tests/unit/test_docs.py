@@ -14,13 +14,14 @@ from dbvigil.conf import SETTINGS
 from dbvigil.conf.recovery import NEVER_SAFE, OPTIONS
 from dbvigil.recovery import actions as recovery_actions
 from dbvigil.sandbox import MONITORING_GRANTS, RECOVERY_GRANTS, SLOW_LOG_GRANTS, schema_grants
+from dbvigil.sandbox.grants import BACKUP_GRANTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(?:#[^)\s]*)?\)")
 _TEST = re.compile(r"`(test_\w+)`")
 _DEFINED = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
-_SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT|QUERY|RECOVERY)_[A-Z_]+\b")
+_SETTING = re.compile(r"\bDB_(?:MONITORING|ALERT|QUERY|RECOVERY|BACKUP)_[A-Z_]+\b")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -107,6 +108,12 @@ def test_every_action_of_recovery_is_listed_and_told_with_its_metrics() -> None:
         metrics = ", ".join(f"`{metric}`" for metric in action.metrics)
         assert f"| `{action.name}` | {metrics} |" in page
         assert set(action.metrics) <= set(BY_NAME) | {"up", "replication_running"}
+
+
+def test_the_grants_for_backups_are_those_the_tests_use() -> None:
+    page = (ROOT / "docs/how-to/backups.md").read_text()
+    for grant in (grant for grants in BACKUP_GRANTS.values() for grant in grants):
+        assert f"GRANT {grant} TO 'keeper'@'%';" in page
 
 
 def test_the_catalogue_describes_every_metric_in_a_sentence() -> None:

@@ -384,6 +384,7 @@ def test_there_are_no_other_pages() -> None:
         "acknowledge/<str:token>/",
         "runbooks/<slug:name>/",
         "connections/",
+        "backups/",
         "locks/",
         "recovery/",
         "replication/",

@@ -71,7 +71,7 @@ def _now(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
         )
     place.folder.prepare()
     step_back()
-    row, made = jobs.ask(database, login_name(), datetime.now(UTC)), Made()
+    row, made = jobs.take(database, login_name(), datetime.now(UTC)), Made()
     with _bar(output, f"backup of {database}", lambda: (made.plain_bytes, made.expected_bytes)):
         row = run(row.pk, place, Stop(), made)
     _tell(row, output)
