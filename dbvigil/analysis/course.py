@@ -51,9 +51,10 @@ class Course:
             half = len(self._places) // 2
             self._places = self._places[:half:2] + self._places[half:]
 
-    def was_at(self, same: Callable[[str], bool]) -> bool:
-        """Whether the source was seen at a position of which `same` says so."""
-        return any(same(place.position) for place in self._places)
+    def passed(self, between: Callable[[str, str], bool]) -> bool:
+        """Whether `between` says so of two places that follow each other, or of one where the source was seen."""
+        places = [place.position for place in self._places]
+        return any(between(place, place) for place in places) or any(map(between, places, places[1:]))
 
     def behind(self, has: Callable[[str], bool], moment: float, within: float) -> Behind | None:
         """How far a replica is behind that was asked at `moment`; `has` says whether it has all of a position.

@@ -80,13 +80,19 @@ def covers(position: str, other: str, *, mariadb: bool) -> bool:
     )
 
 
-def stands_at(position: str, place: str) -> bool:
-    """MariaDB: whether `position` names the very transactions of `place`, whatever it has of other domains. Raises `BadPosition`.
+def stands_between(position: str, earlier: str, later: str) -> bool:
+    """MariaDB: whether who stands at `position` was sent what a server wrote between `earlier` and `later`, its places at two looks.
 
-    What a replica of several sources has received names the domains of all of them.
+    In each of the later one's domains by the server that stands in it, no later, and no earlier than the earlier one; whatever it has
+    of other domains, for what a replica of several sources has received names those of all of them. Raises `BadPosition`.
     """
-    there, here = mariadb_position(place), mariadb_position(position)
-    return bool(there) and all(here.get(domain) == reached for domain, reached in there.items())
+    here, first, last = (mariadb_position(text) for text in (position, earlier, later))
+    return bool(last) and all(
+        domain in here
+        and here[domain][0] == server
+        and first.get(domain, (server, 0))[1] <= here[domain][1] <= sequence
+        for domain, (server, sequence) in last.items()
+    )
 
 
 def count(text: str) -> int:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from dbvigil.api.answers import ReplicationChannelSerializer
 from dbvigil.api.shapes import Answer, Moment
 from dbvigil.replication.causes import Kind
-from dbvigil.replication.findings import SEVERITIES
+from dbvigil.replication.findings import SEVERITIES, FindingId
 from dbvigil.replication.identity import MatchedBy
 from dbvigil.replication.topology import Role
 
@@ -70,7 +70,7 @@ class TopologySerializer(Answer):
 class ReplicationFindingSerializer(Answer):
     """Something about replication that is wrong, or will be when it is needed."""
 
-    id = serializers.CharField()
+    id = serializers.ChoiceField(choices=get_args(FindingId))
     severity = serializers.ChoiceField(choices=SEVERITIES)
     database = serializers.CharField()
     channel = serializers.CharField(allow_null=True, allow_blank=True)

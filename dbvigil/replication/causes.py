@@ -36,6 +36,8 @@ _LOCKS = (
     "waiting for schema metadata lock",
 )
 _DISK = ("waiting for handler commit", "waiting for innodb redo", "flushing", "sync")
+_COMMITTING = ("commit", "commit implicit")
+"""MariaDB's whole words for a thread that waits for its commit to be flushed."""
 _ROWS = (
     "applying batch of row changes (update)",
     "applying batch of row changes (delete)",
@@ -105,7 +107,7 @@ def _of_a_worker(worker: Mapping[str, Any], source: Facts | None) -> Cause | Non
     verb = worker["verb"] or ""
     tables = ", ".join(worker["tables"])
     where = f" on {tables}" if tables else ""
-    if any(word in state for word in _LOCKS):
+    if worker.get("blocked") or any(word in state for word in _LOCKS):
         return Cause("lock", f"the applier waits for a lock{where} that a session on the replica holds")
     if verb.split(" ")[0] in _SCHEMA_CHANGES or any(word in state for word in _COPYING):
         return Cause("schema_change", f"the applier runs a schema change ({verb or worker['state']}){where}")
@@ -117,7 +119,7 @@ def _of_a_worker(worker: Mapping[str, Any], source: Facts | None) -> Cause | Non
         return Cause(
             "no_primary_key", f"rows of {', '.join(sorted(bare))} are looked for without a primary key"
         )
-    if any(word in state for word in _DISK):
+    if state in _COMMITTING or any(word in state for word in _DISK):
         return Cause("disk", f"the applier waits for the disk ({worker['state']})")
     return None
 

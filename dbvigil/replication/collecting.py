@@ -26,6 +26,9 @@ EVERY = 30.0
 """Seconds between two visits, at least, where nothing has changed."""
 GROUP_EVERY = 5.0
 """The same of a member of a group, whose samples do not show that another has left."""
+BEHIND_EVERY = 5.0
+"""The same of a replica that is behind: what its applier does now is why."""
+BEHIND = 1.0
 KEYLESS_EVERY = 3600.0
 """Seconds between two readings of which tables have no primary key."""
 KEYLESS_NAMED = 20
@@ -105,14 +108,17 @@ MYSQL_APPLIERS = """
            TIMESTAMPDIFF(MICROSECOND, worker.APPLYING_TRANSACTION_START_APPLY_TIMESTAMP, NOW(6)) / 1e6 AS seconds,
            (SELECT GROUP_CONCAT(DISTINCT CONCAT(held.OBJECT_SCHEMA, '.', held.OBJECT_NAME) SEPARATOR '\\n')
               FROM performance_schema.metadata_locks AS held
-             WHERE held.OWNER_THREAD_ID = worker.THREAD_ID AND held.OBJECT_TYPE = 'TABLE') AS tables
+             WHERE held.OWNER_THREAD_ID = worker.THREAD_ID AND held.OBJECT_TYPE = 'TABLE') AS tables,
+           EXISTS (SELECT 1 FROM information_schema.INNODB_TRX
+                    WHERE trx_mysql_thread_id = thread.PROCESSLIST_ID AND trx_state = 'LOCK WAIT') AS blocked
       FROM performance_schema.replication_applier_status_by_worker AS worker
       JOIN performance_schema.threads AS thread ON thread.THREAD_ID = worker.THREAD_ID
      WHERE worker.APPLYING_TRANSACTION <> ''
      ORDER BY seconds DESC LIMIT 8"""
 MARIADB_APPLIERS = """
-    SELECT NULL AS channel, STATE AS state, INFO AS statement, TIME_MS / 1000 AS seconds, NULL AS tables
-      FROM information_schema.PROCESSLIST
+    SELECT NULL AS channel, STATE AS state, INFO AS statement, TIME_MS / 1000 AS seconds, NULL AS tables, DB AS db,
+           EXISTS (SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = thread.ID AND trx_state = 'LOCK WAIT') AS blocked
+      FROM information_schema.PROCESSLIST AS thread
      WHERE COMMAND IN ('Slave_SQL', 'Slave_worker') AND STATE NOT LIKE 'Waiting for work%' AND STATE NOT LIKE '%has read all relay log%'
      ORDER BY TIME_MS DESC LIMIT 8"""
 
@@ -163,6 +169,8 @@ class Collector:
         followers = _dump_threads(readings)
         if members:
             self._due = min(self._due, moment + GROUP_EVERY)
+        if any(map(_is_behind, channels)):
+            self._due = min(self._due, moment + BEHIND_EVERY)
         self._replicates = bool(channels or followers or members)
         if not self._replicates:
             return None
@@ -218,7 +226,12 @@ def _key(snapshot: Snapshot, received: Mapping[str, Behind]) -> object:
         _own_transactions(snapshot),
         bool(_dump_threads(readings)),
         tuple(
-            (row["name"], *(row.get(name) for name in watched), _is_unreceived(row, received))
+            (
+                row["name"],
+                *(row.get(name) for name in watched),
+                _is_unreceived(row, received),
+                _is_behind(row),
+            )
             for row in readings.get("replication", {}).get("channels", ())
         ),
     )
@@ -235,6 +248,11 @@ def _own_transactions(snapshot: Snapshot) -> str | None:
 def _is_unreceived(row: Row, received: Mapping[str, Behind]) -> bool:
     behind = received.get(row["name"])
     return behind is not None and behind.least > UNRECEIVED
+
+
+def _is_behind(row: Row) -> bool:
+    """By the server's own figure, beyond its intended delay."""
+    return (row.get("lag") or 0) - (row.get("delay") or 0) > BEHIND
 
 
 def _channel(row: Row, received: Mapping[str, Behind]) -> dict[str, Any]:
@@ -311,7 +329,8 @@ async def _appliers(server: Server) -> list[dict[str, Any]]:
             "state": row["state"] or None,
             "seconds": number(row["seconds"]),
             "verb": _verb(row["statement"]),
-            "tables": row["tables"].split("\n") if row["tables"] else [],
+            "tables": _tables(row),
+            "blocked": bool(row["blocked"]),
         }
         for row in rows
     ]
@@ -319,6 +338,24 @@ async def _appliers(server: Server) -> list[dict[str, Any]]:
 
 def _by_worker(info: ServerInfo) -> bool:
     return info.performance_schema and info.at_least(8, 0)
+
+
+def _tables(row: Row) -> list[str]:
+    """What a worker works on: as MySQL's locks say, or on MariaDB the words of the statement that the rows come from."""
+    if row["tables"]:
+        return [name for name in row["tables"].split("\n") if "#sql" not in name]
+    named = _NAMED.search(row["statement"] or "") if "db" in row else None
+    if named is None:
+        return []
+    schema, table = named["schema"] or row["db"], named["table"]
+    return [f"{schema}.{table}"] if schema else []
+
+
+_NAMED = re.compile(
+    r"^\s*(?:UPDATE|DELETE\s+FROM|(?:INSERT|REPLACE)\s+INTO|ALTER\s+TABLE)\s+(?:`?(?P<schema>[\w$]+)`?\s*\.\s*)?`?(?P<table>[\w$]+)`?",
+    re.IGNORECASE,
+)
+"""The one table that most statements begin with; of others nothing is said."""
 
 
 def _verb(statement: str | None) -> str | None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from dbvigil.analysis.course import Behind, Course
-from dbvigil.analysis.gtids import BadPosition, covers, stands_at
+from dbvigil.analysis.gtids import BadPosition, covers, stands_between
 from dbvigil.replication.identity import Identity, identity, source_of
 from dbvigil.targets import Target
 from dbvigil.types import Snapshot
@@ -24,6 +24,7 @@ class Courses:
         self._servers: dict[str, Identity] = {}
         self._courses: dict[str, Course] = {}
         self._met: set[tuple[str, str, str]] = set()
+        self._heard: dict[tuple[str, str, str], str] = {}
 
     def add(self, target: Target, snapshot: Snapshot) -> None:
         """Takes the place of a server from its sample; nothing of one without binary log or GTIDs."""
@@ -44,6 +45,7 @@ class Courses:
         self._servers.pop(alias, None)
         self._courses.pop(alias, None)
         self._met = {met for met in self._met if alias not in (met[0], met[2])}
+        self._heard = {met: heard for met, heard in self._heard.items() if alias not in (met[0], met[2])}
 
     def applied(self, snapshot: Snapshot, interval: float) -> dict[str, Behind]:
         """How far behind its source each channel of a replica is, by the channel's name; of sources that are not known, nothing."""
@@ -61,7 +63,7 @@ class Courses:
         """That of a channel's source, where it is certain which server that is.
 
         An address may be a proxy's or a name of the replica's own: then a server is believed that alone has the source's id, once it was
-        seen at the very position that the receiver told. Other servers with that id may be on nobody's list.
+        seen to pass the position that the receiver told. Other servers with that id may be on nobody's list.
         """
         found = source_of(row, self._servers.values(), certain=True)
         if found is None:
@@ -70,8 +72,11 @@ class Courses:
                 return None
             key = (replica, row["name"], likely[0])
             course, received = self._courses.get(likely[0]), row.get("received")
-            if key not in self._met and course is not None and received and _meets(course, received):
-                self._met.add(key)
+            if key not in self._met and course is not None and received:
+                # The source may have gone on before it was looked at: what was received a look ago lies between two of its places.
+                if _meets(course, received) or _meets(course, self._heard.get(key, "")):
+                    self._met.add(key)
+                self._heard[key] = received
             return course if key in self._met else None
         return self._courses.get(found[0])
 
@@ -103,7 +108,7 @@ class Courses:
 def _meets(course: Course, received: str) -> bool:
     """Only MariaDB's sources are to be met: MySQL's are known by their UUID."""
     try:
-        return course.was_at(partial(stands_at, received))
+        return course.passed(partial(stands_between, received))
     except BadPosition:
         return False
 

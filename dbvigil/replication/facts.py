@@ -23,9 +23,10 @@ class Facts:
     `channels` are rows of the collector `replication`, each with `unreceived`: for how many seconds at least the source has had something
     that the receiver has not got, None where that is not known. `settings` and `status` have the server's own names and words. `replicas`
     are the servers that follow this one, as it tells itself: {server_id, uuid, host, port}. `members` are those of its group: {uuid, host,
-    port, state, role, version}. `keyless` is {count, names} of tables without a primary key. `appliers` are the applier's threads that
-    work: {channel, state, seconds, verb, tables}. `executed` is the position that it has come to, `executed_before` the one that it had at
-    the visit before. `up` and `trouble`, the reason why it does not answer, are those of its newest sample, and not kept.
+    port, state, role, version}; `member_errors` is what its own threads in the group stopped on: {channel, number, message}. `keyless` is
+    {count, names} of tables without a primary key. `appliers` are the applier's threads that work: {channel, state, seconds, verb, tables,
+    blocked}. `executed` is the position that it has come to, `executed_before` the one that it had at the visit before. `up` and
+    `trouble`, the reason why it does not answer, are those of its newest sample, and not kept.
     """
 
     database: str

@@ -182,7 +182,11 @@ async def test_a_member_that_is_lost_is_told(three: Three, fault: Fault) -> None
         await observer.until_found()
         await asyncio.to_thread(fault.breaks, three)
         # The group itself takes five seconds to suspect one of its own, and a member is asked every five what it stopped on.
-        await observer.until(lambda seen: told(seen, fault), seconds=60)
+        try:
+            await observer.until(lambda seen: told(seen, fault), seconds=60)
+        except TimeoutError:
+            details = [(one.database, one.id, one.detail) for one in observer.report.findings]
+            raise AssertionError(f"expected {fault.expected}, found {details}") from None
         await asyncio.to_thread(fault.mends, three)
     if fault.mends is not leave:
         async with observing(three) as observer:

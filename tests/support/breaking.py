@@ -99,10 +99,13 @@ def item_table(server: PrivateServer, schema: str = "shop") -> None:
     server.execute(f"INSERT INTO {schema}.item VALUES (1, 'one'), (2, 'two')")
 
 
-def server(servers: PrivateServers, release: str, *, domain: int = 0, **options: str) -> PrivateServer:
+def server(
+    servers: PrivateServers, release: str, *, domain: int = 0, within: tuple[str, ...] = (), **options: str
+) -> PrivateServer:
     """A small server that nothing is wrong about as a source or, with `read_only="ON"`, as a replica."""
     return servers(
         release,
+        within=within,
         options={
             **replication_options(release.split("-", 1)[0], domain=domain),
             "binlog-expire-logs-seconds": "2592000",

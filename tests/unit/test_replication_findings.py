@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dbvigil.replication.causes import cause
+from dbvigil.replication.collecting import _tables
 from dbvigil.replication.facts import Facts
 from dbvigil.replication.findings import find
 from dbvigil.replication.topology import topology
@@ -302,6 +303,7 @@ def worker(**values: Any) -> dict[str, Any]:
         ({"delay": 3600, "lag": 3600}, [], "intended_delay"),
         ({"delay": 30, "remaining_delay": 10}, [], "intended_delay"),
         ({}, [worker(state="Waiting for table metadata lock", tables=["shop.orders"])], "lock"),
+        ({}, [worker(state="Applying batch of row changes (update)", blocked=True)], "lock"),
         ({}, [worker(state="altering table", verb="ALTER TABLE")], "schema_change"),
         ({}, [worker(state="Applying batch of row changes (update)", tables=["shop.log"])], "no_primary_key"),
         ({}, [worker(state="Update_rows_log_event::find_row(-1) on table `shop`.`log`")], "no_primary_key"),
@@ -312,6 +314,8 @@ def worker(**values: Any) -> dict[str, Any]:
             "large_transaction",
         ),
         ({"applier": {"oldest_start": 0.01}}, [worker(state="waiting for handler commit")], "disk"),
+        ({}, [worker(state="Commit")], "disk"),
+        ({}, [worker(state="Committing alter table to storage engine")], "schema_change"),
     ],
 )
 def test_causes(values: dict[str, Any], workers: list[dict[str, Any]], expected: str | None) -> None:
@@ -319,6 +323,26 @@ def test_causes(values: dict[str, Any], workers: list[dict[str, Any]], expected:
     source = server("a", 1, keyless={"count": 1, "names": ["shop.log"]})
     why = cause(told, row, server("b", 2, 1, appliers=workers), source)
     assert (why and why.kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"tables": "shop.bare\nshop.#sql-1_2", "statement": None}, ["shop.bare"]),
+        ({"tables": None, "statement": "UPDATE bare SET b = 1", "db": "shop"}, ["shop.bare"]),
+        ({"tables": None, "statement": " update `shop` . `bare` set b = 1", "db": "other"}, ["shop.bare"]),
+        (
+            {"tables": None, "statement": "DELETE FROM shop.bare WHERE a = 'secret'", "db": None},
+            ["shop.bare"],
+        ),
+        ({"tables": None, "statement": "INSERT INTO bare VALUES (1)", "db": None}, []),
+        ({"tables": None, "statement": "SET x = 'UPDATE shop.bare'", "db": "shop"}, []),
+        ({"tables": None, "statement": None, "db": "shop"}, []),
+        ({"tables": None, "statement": "UPDATE bare SET b = 1"}, []),
+    ],
+)
+def test_the_table_that_an_applier_works_on(row: dict[str, Any], expected: list[str]) -> None:
+    assert _tables(row) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbvigil.analysis.course import MOST, Behind, Course
-from dbvigil.analysis.gtids import BadPosition, count, covers, mysql_set, stands_at, subtract
+from dbvigil.analysis.gtids import BadPosition, count, covers, mysql_set, stands_between, subtract
 from dbvigil.analysis.lag import is_silent, lag
 from dbvigil.analysis.replication import channels
 from dbvigil.collectors.heartbeat import age
@@ -211,16 +212,28 @@ def test_the_hour_that_comes_twice(now: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("received", "place", "expected"),
+    ("received", "earlier", "later", "expected"),
     [
-        ("2-7-5", "2-7-5", True),
-        ("1-3-9,2-7-5", "2-7-5", True),  # Of two sources: what came from the other does not matter.
-        ("2-7-6", "2-7-5", False),
-        ("2-8-5", "2-7-5", False),
-        ("1-3-9", "2-7-5", False),
-        ("2-7-5", "1-3-9,2-7-5", False),
-        ("2-7-5", "", False),
+        ("2-7-5", "2-7-5", "2-7-5", True),
+        ("1-3-9,2-7-5", "2-7-5", "2-7-5", True),  # Of two sources: what came from the other does not matter.
+        ("2-7-6", "2-7-5", "2-7-8", True),
+        ("2-7-9", "2-7-5", "2-7-8", False),
+        ("2-7-4", "2-7-5", "2-7-8", False),
+        ("2-8-6", "2-7-5", "2-7-8", False),
+        ("1-3-9", "2-7-5", "2-7-5", False),
+        ("2-7-5", "1-3-9,2-7-5", "1-3-9,2-7-5", False),
+        ("2-7-5", "", "", False),
+        ("", "2-7-5", "2-7-5", False),
     ],
 )
-def test_where_a_receiver_has_met_its_source(received: str, place: str, expected: bool) -> None:
-    assert stands_at(received, place) is expected
+def test_where_a_receiver_has_met_its_source(received: str, earlier: str, later: str, expected: bool) -> None:
+    assert stands_between(received, earlier, later) is expected
+
+
+def test_a_source_that_goes_on_is_met_all_the_same() -> None:
+    course = Course()
+    for moment, position in enumerate(("2-7-5", "2-7-9", "2-7-13")):
+        course.add(position, float(moment))
+    assert course.passed(partial(stands_between, "2-7-11"))
+    assert not course.passed(partial(stands_between, "2-7-15"))
+    assert not course.passed(partial(stands_between, "2-7-4"))

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from dbvigil.replication.findings.configuration import configuration
 from dbvigil.replication.findings.errant import errant
-from dbvigil.replication.findings.finding import SEVERITIES, Finding, View
+from dbvigil.replication.findings.finding import SEVERITIES, Finding, FindingId, View
 from dbvigil.replication.findings.groups import groups
 from dbvigil.replication.findings.threads import threads
 
-__all__ = ["SEVERITIES", "Finding", "View", "find"]
+__all__ = ["SEVERITIES", "Finding", "FindingId", "View", "find"]
 
 _SUBJECTS: tuple[Callable[[View], Iterator[Finding]], ...] = (threads, groups, errant, configuration)
 

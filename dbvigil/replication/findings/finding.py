@@ -10,6 +10,45 @@ from dbvigil.replication.facts import Facts
 from dbvigil.replication.topology import Topology
 
 Severity = Literal["critical", "warning", "info"]
+FindingId = Literal[
+    "account_differs",
+    "applier_error",
+    "applier_stopped",
+    "binlog_format",
+    "binlog_gone",
+    "binlog_not_synced",
+    "duplicate_key",
+    "errant_transactions",
+    "flavors_differ",
+    "gave_up_waiting",
+    "gtid_modes_differ",
+    "gtid_off",
+    "member_lost",
+    "member_recovering",
+    "member_recovery_failing",
+    "no_primary_key",
+    "no_quorum",
+    "object_exists",
+    "position_by_file",
+    "receiver_connecting",
+    "receiver_error",
+    "receiver_silent",
+    "receiver_stopped",
+    "relay_log_damaged",
+    "relay_log_recovery",
+    "replica_writable",
+    "retention_short",
+    "row_missing",
+    "same_server_id",
+    "same_server_identity",
+    "semisync_degraded",
+    "source_newer",
+    "source_unreachable",
+    "table_missing",
+    "updates_not_logged",
+    "wrong_password",
+]
+"""Every one is described in docs/reference/replication-findings.md."""
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 
 
@@ -20,7 +59,7 @@ class Finding:
     `fix` is what to do: a sentence, and SQL that a person runs; nothing runs it. `channel` is None where it is not about one.
     """
 
-    id: str
+    id: FindingId
     severity: Severity
     database: str
     title: str

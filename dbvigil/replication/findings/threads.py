@@ -8,7 +8,7 @@ from typing import Any
 
 from dbvigil.analysis.lag import is_silent
 from dbvigil.replication.facts import Facts
-from dbvigil.replication.findings.finding import Finding, View, source_address, start
+from dbvigil.replication.findings.finding import Finding, FindingId, View, source_address, start
 
 Row = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ SILENT_SECONDS = 5.0
 class _Error:
     """What errors of one kind mean; `fix` may name {start} and {source}."""
 
-    id: str
+    id: FindingId
     numbers: tuple[int, ...]
     title: str
     detail: str
@@ -241,7 +241,7 @@ def _of(replica: Facts, row: Row, error: _Error, told: str) -> Finding:
 
 
 def _finding(
-    replica: Facts, row: Row, name: str, title: str, detail: str, fix: str, severity: Any = "critical"
+    replica: Facts, row: Row, name: FindingId, title: str, detail: str, fix: str, severity: Any = "critical"
 ) -> Finding:
     return Finding(name, severity, replica.database, title, detail, fix, row.get("name") or "")
 
