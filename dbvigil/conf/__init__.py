@@ -14,7 +14,7 @@ from django.conf import settings as django_settings
 
 from dbvigil import targets
 from dbvigil.catalogue import metric
-from dbvigil.conf import alerts, backups, recovery, thresholds
+from dbvigil.conf import accounts, alerts, backups, recovery, thresholds
 from dbvigil.conf.alerts import AlertSettings
 from dbvigil.conf.backups import BackupSettings
 from dbvigil.conf.recovery import RecoverySettings
@@ -135,9 +135,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DB_BACKUP_ACCOUNTS",
         {},
-        backups.accounts,
-        "Whom a server is backed up as, by alias, where that is not the monitoring account; in the environment as JSON.",
-        backups.masked_accounts,
+        accounts.accounts,
+        "Whom a server is backed up as, by alias, where that is not the monitoring account. In the environment alias=url pairs.",
+        accounts.shown,
     ),
     *(
         Setting(
@@ -247,9 +247,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "DB_RECOVERY_ACCOUNTS",
         {},
-        recovery.accounts,
+        accounts.accounts,
         "By alias the account that recovery uses, `mysql://user:password@`; none: the monitor's own. In the environment alias=url pairs.",
-        recovery.shown_accounts,
+        accounts.shown,
     ),
 )
 

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from cronsim import CronSim, CronSimError
 
+from dbvigil.conf.accounts import Account
 from dbvigil.conf.values import boolean, number
 from dbvigil.errors import ConfigurationError
-from dbvigil.targets import PERCENT
 
 AUTO = "auto"
 LEAST_KEY = 32
@@ -23,7 +22,6 @@ _MASK = "***"
 _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _CRON = 'allowed: a cron expression of five fields that comes about, read in UTC, such as "15 3 * * *"'
 _SCHEDULES = 'allowed: {alias: "15 3 * * *"} or {alias: {"cron": "15 3 * * *", …}}, as text in JSON'
-_ACCOUNTS = 'allowed: {alias: "mysql://user:password@"}, as text in JSON; ' + PERCENT
 _KEY = f"allowed: at least {LEAST_KEY} random characters, or nothing"
 
 
@@ -63,14 +61,6 @@ class BackupSchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class BackupAccount:
-    """Whom a server is read as."""
-
-    user: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class BackupSettings:
     """Every setting of backups, read and checked. `keys` are those that open; the first of them seals."""
 
@@ -79,7 +69,7 @@ class BackupSettings:
     folder: str = ""
     keys: tuple[str, ...] = field(default=(), repr=False)
     seals: bool = False
-    accounts: Mapping[str, BackupAccount] = field(default_factory=dict, repr=False)
+    accounts: Mapping[str, Account] = field(default_factory=dict, repr=False)
 
 
 def schedules(name: str, value: object) -> Mapping[str, BackupSchedule]:
@@ -174,27 +164,6 @@ def fallbacks(name: str, value: object) -> tuple[str, ...]:
     return tuple(key(name, one) for one in value if one != "")
 
 
-def accounts(name: str, value: object) -> Mapping[str, BackupAccount]:
-    """Accounts by alias. No URL is shown in an error: it holds a password."""
-    return {
-        _alias(name, alias): _account(f"{name}[{alias}]", url)
-        for alias, url in _mapping(name, value, _ACCOUNTS).items()
-    }
-
-
-def _account(name: str, url: object) -> BackupAccount:
-    if not isinstance(url, str):
-        raise ConfigurationError(name, type(url).__name__, _ACCOUNTS)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ConfigurationError(name, "this URL", _ACCOUNTS) from None
-    bare = not parts.hostname and parts.path in ("", "/") and not parts.query and not parts.fragment
-    if parts.scheme not in ("mysql", "mariadb") or not parts.username or not bare:
-        raise ConfigurationError(name, "this URL", _ACCOUNTS)
-    return BackupAccount(unquote(parts.username), unquote(parts.password or ""))
-
-
 def settings(values: Mapping[str, Any], targets: Mapping[str, Any]) -> BackupSettings:
     """All of them together; raises `ConfigurationError` where they do not fit each other or the `targets`."""
     enabled, planned = values["BACKUP_SCHEDULER_ENABLED"], values["DB_BACKUP_SCHEDULES"]
@@ -230,10 +199,6 @@ def shown_schedules(value: Mapping[str, BackupSchedule]) -> dict[str, Any]:
 
 def masked_keys(value: Sequence[str]) -> list[str]:
     return [_MASK for _ in value]
-
-
-def masked_accounts(value: Mapping[str, BackupAccount]) -> dict[str, str]:
-    return {alias: f"mysql://{account.user}:{_MASK}@" for alias, account in value.items()}
 
 
 def _alias(name: str, value: object) -> str:

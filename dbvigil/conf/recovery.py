@@ -11,13 +11,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
-from urllib.parse import unquote, urlsplit
 
 from django.utils.module_loading import import_string
 
+from dbvigil.conf.accounts import Account
 from dbvigil.conf.values import boolean, number
 from dbvigil.errors import ConfigurationError
-from dbvigil.targets import PERCENT
 
 Mode = Literal["off", "dry_run", "live"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -30,10 +29,6 @@ SAFE_ERRORS = (1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 2003, 2005, 2006,
 
 _ALLOWED = (
     'allowed: {action: "off", "dry_run" or "live"} or {action: {"mode": …, option: value}}, as text in JSON'
-)
-_ACCOUNTS = (
-    "allowed: {alias: 'mysql://user:password@'}, or alias=url pairs separated by spaces; no host: the account is used at the "
-    f"target's own address; {PERCENT}"
 )
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _MOST_NAMES = 100
@@ -59,14 +54,6 @@ class ActionSettings:
 
     def __getitem__(self, option: str) -> Any:
         return self.values[option]
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whom recovery is on a server."""
-
-    user: str
-    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,36 +255,3 @@ def shown_actions(value: Mapping[str, ActionSettings]) -> dict[str, Any]:
         }
         for action, settings in value.items()
     }
-
-
-def accounts(name: str, value: object) -> Mapping[str, Account]:
-    """By alias the account that recovery uses; nothing of a URL is ever shown."""
-    if isinstance(value, str):
-        pairs = [pair.partition("=") for pair in value.split()]
-        if any(not equals or not alias for alias, equals, _ in pairs):
-            # A password with a space in it would be the next "alias", so none is shown.
-            raise ConfigurationError(name, "a pair", _ACCOUNTS)
-        if len({alias for alias, _, _ in pairs}) != len(pairs):
-            raise ConfigurationError(name, "an alias that comes twice", _ACCOUNTS)
-        value = {alias: url for alias, _, url in pairs}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(name, type(value).__name__, _ACCOUNTS)
-    return {str(alias): _account(f"{name}[{alias!r}]", url) for alias, url in value.items()}
-
-
-def _account(place: str, url: object) -> Account:
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        bare = parts is not None and not (
-            parts.hostname or parts.port or parts.path.strip("/") or parts.query or parts.fragment
-        )
-    except ValueError:
-        parts, bare = None, False
-    if parts is None or not bare or parts.scheme not in ("mysql", "mariadb") or not parts.username:
-        raise ConfigurationError(place, "this URL", _ACCOUNTS)
-    return Account(unquote(parts.username), unquote(parts.password or ""))
-
-
-def shown_accounts(value: Mapping[str, Account]) -> dict[str, str]:
-    """Whose accounts they are, and no password."""
-    return {alias: f"mysql://{account.user}:***@" for alias, account in value.items()}

@@ -45,7 +45,7 @@ def settings(service: Service, **schedules: Any) -> dict[str, str]:
         "BACKUP_SCHEDULER_ENABLED": "1",
         "DB_BACKUP_FOLDER": str(service.folder / "kept"),
         "DB_BACKUP_SCHEDULES": json.dumps(schedules),
-        "DB_BACKUP_ACCOUNTS": json.dumps(ACCOUNT),
+        "DB_BACKUP_ACCOUNTS": "shop=mysql://keeper:k%40eper@",
         "DB_BACKUP_KEY": KEY,
     }
 
@@ -207,7 +207,7 @@ def test_a_monitor_that_stops_ends_its_backup(service: Service, shop: PrivateSer
 
 def test_what_fails_says_why_and_alerts(service: Service, shop: PrivateServer) -> None:
     service.extra = settings(service, shop=EVERY_MINUTE) | {
-        "DB_BACKUP_ACCOUNTS": json.dumps({"shop": "mysql://keeper:wrong@"})
+        "DB_BACKUP_ACCOUNTS": "shop=mysql://keeper:wrong@"
     }
     told = service.manage("database_monitor", "backup", "now", "--database", "shop", expect=1).stderr
     assert "backup 1 of shop failed: " in told

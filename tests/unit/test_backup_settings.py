@@ -9,7 +9,8 @@ import pytest
 
 from dbvigil import conf
 from dbvigil.conf import from_environment
-from dbvigil.conf.backups import BackupAccount, BackupSchedule
+from dbvigil.conf.accounts import Account
+from dbvigil.conf.backups import BackupSchedule
 from dbvigil.errors import ConfigurationError
 
 TARGETS = dict.fromkeys(("shop", "shop-replica"), "mysql://u:p@127.0.0.1:1/")
@@ -47,7 +48,7 @@ def test_what_is_said_is_read(settings: Any) -> None:
         "shop-replica": BackupSchedule("0 4 * * 0"),
     }
     assert found.schedules["shop-replica"].source == "auto"
-    assert found.accounts == {"shop": BackupAccount("keeper", "k@eper")}
+    assert found.accounts == {"shop": Account("keeper", "k@eper")}
     assert found.keys == (SECRET, "old" * 20)
     assert found.seals
 
@@ -59,7 +60,7 @@ def test_the_environment_says_the_same_as_text(settings: Any) -> None:
             "DB_BACKUP_FOLDER": "/b",
             "DB_BACKUP_SCHEDULES": json.dumps({"shop": "15 3 * * *"}),
             "DB_BACKUP_KEY_FALLBACKS": f"{'a' * 32} {'b' * 32}",
-            "DB_BACKUP_ACCOUNTS": json.dumps({"shop": "mysql://keeper:k@"}),
+            "DB_BACKUP_ACCOUNTS": "shop=mysql://keeper:k@",
         }
     ).items():
         setattr(settings, name, value)
@@ -122,17 +123,17 @@ def test_secrets_are_shown_nowhere(settings: Any) -> None:
         (
             "DB_BACKUP_ACCOUNTS",
             {"shop": "mysql://keeper:s3cret@host/"},
-            "DB_BACKUP_ACCOUNTS[shop]",
+            "DB_BACKUP_ACCOUNTS['shop']",
             "user:password@",
         ),
-        ("DB_BACKUP_ACCOUNTS", {"shop": "s3cret"}, "DB_BACKUP_ACCOUNTS[shop]", "user:password@"),
+        ("DB_BACKUP_ACCOUNTS", {"shop": "s3cret"}, "DB_BACKUP_ACCOUNTS['shop']", "user:password@"),
         (
             "DB_BACKUP_ACCOUNTS",
             {"other": "mysql://keeper:s3cret@"},
             "DB_BACKUP_ACCOUNTS",
             "shop, shop-replica",
         ),
-        ("DB_BACKUP_ACCOUNTS", "s3cret", "DB_BACKUP_ACCOUNTS", "JSON"),
+        ("DB_BACKUP_ACCOUNTS", "s3cret", "DB_BACKUP_ACCOUNTS", "pairs"),
         ("BACKUP_SCHEDULER_ENABLED", "perhaps", "BACKUP_SCHEDULER_ENABLED", "True or False"),
     ],
 )
