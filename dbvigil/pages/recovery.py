@@ -34,11 +34,15 @@ class Shown:
 def recovery_page(request: HttpRequest) -> HttpResponse:
     body = overview()
     attempts = [_shown(one) for one in body["attempts"]]
-    options = [
-        (one, "; ".join(f"{name} {_text(value)}" for name, value in one["options"].items()))
+    actions = [
+        (
+            one,
+            one["automatic"].replace("_", " "),
+            [(name, _text(value)) for name, value in one["options"].items()],
+        )
         for one in body["actions"]
     ]
-    context = {"enabled": body["enabled"], "actions": options, "attempts": attempts}
+    context = {"enabled": body["enabled"], "actions": actions, "attempts": attempts}
     return page(request, "recovery.html", context)
 
 
@@ -58,4 +62,12 @@ def _shown(one: Mapping[str, Any]) -> Shown:
 
 
 def _text(value: object) -> str:
-    return (", ".join(map(str, value)) or "any") if isinstance(value, list) else str(value)
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list():
+            return ", ".join(map(str, value)) or "any"
+        case _:
+            return str(value)
