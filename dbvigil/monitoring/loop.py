@@ -1,12 +1,12 @@
 """The loop that samples: one asyncio loop, one task and one connection a target (see `watch`), and seven house tasks.
 
-    _hold_leases   renews and claims; starts and ends the targets' tasks
-    _obey          reads what has been said (stop, restart, collect, changes) four times a second
-    _write         empties the store
-    _write_statements   writes what was found about statements and about locks
-    _analyse       looks closely at the statements that cost most
-    _back_up       starts backups that are due, and settles those that have ended
-    _tidy          lets the history pack and prune
+    _hold_leases        renews and claims; starts and ends the targets' tasks
+    _obey               reads what has been said (stop, restart, collect, changes) four times a second
+    _write              empties the store
+    _write_findings     writes what was found about statements, locks, connections and replication
+    _analyse            looks closely at the statements that cost most
+    _back_up            starts backups that are due, and settles those that have ended
+    _tidy               lets the history pack and prune
 
 A house task that fails says so once and tries again; a target's task that fails touches no other.
 """
@@ -18,9 +18,10 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError
 
@@ -33,7 +34,6 @@ from dbvigil.backups import jobs as backup_jobs
 from dbvigil.backups import judging
 from dbvigil.collectors.runner import boot_clock
 from dbvigil.connections import storing as connection_storing
-from dbvigil.errors import ConfigurationError
 from dbvigil.history.base import History
 from dbvigil.keeping import Newest
 from dbvigil.locks import storing as lock_storing
@@ -45,6 +45,7 @@ from dbvigil.monitoring.backups import Backups
 from dbvigil.monitoring.closely import Closely
 from dbvigil.monitoring.database_thread import DatabaseThread
 from dbvigil.monitoring.leases import LEASE_SECONDS, Leases
+from dbvigil.monitoring.steps import Steps
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.monitoring.watch import Watch
 from dbvigil.recovery.keeper import Keeper
@@ -59,11 +60,20 @@ logger = logging.getLogger("dbvigil.monitor")
 
 _OBEY_EVERY = 0.25
 _WRITE_EVERY = 0.1
-_WRITE_STATEMENTS_EVERY = 0.5
+_WRITE_FINDINGS_EVERY = 0.5
 _ANALYSE_EVERY = 5.0
 _TIDY_EVERY = 60.0
 _FIRST_SAMPLES_A_SECOND = 100
 _LEAVE_SECONDS = 6.0
+
+
+class _Found(Protocol):
+    """What was found about targets, and waits to be written."""
+
+    def __len__(self) -> int: ...
+
+    def flush(self) -> None:
+        """Raises `DatabaseError`; what is not written stays."""
 
 
 class MonitorLoop:
@@ -89,6 +99,12 @@ class MonitorLoop:
         self.locks = WaitingLocks(self.identity)
         self.connections = Newest(self.identity, connection_storing.save)
         self.replication = Newest(self.identity, replication_storing.save)
+        self._findings: Sequence[tuple[str, _Found]] = (
+            ("write what it knows of statements", self.statements),
+            ("write what it knows of locks", self.locks),
+            ("write who holds connections", self.connections),
+            ("write what it knows of replication", self.replication),
+        )
         self.courses = Courses()
         self.standing = Standing()
         self._closely = Closely(self.statements)
@@ -100,7 +116,7 @@ class MonitorLoop:
         self.clock = boot_clock()
         self._watches: dict[str, Watch] = {}
         self._obeyed = control.Wishes()
-        self._troubled: set[str] = set()
+        self._step = Steps()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._stop_early = False
@@ -128,7 +144,7 @@ class MonitorLoop:
             for task in (
                 self._begin,
                 self._write,
-                self._write_statements,
+                self._write_findings,
                 self._analyse,
                 self._back_up,
                 self._tidy,
@@ -239,29 +255,12 @@ class MonitorLoop:
             if len(self._store) and not await self._step("write its samples", self._flush):
                 await asyncio.sleep(1)
 
-    async def _write_statements(self) -> None:
+    async def _write_findings(self) -> None:
         while True:
-            await asyncio.sleep(_WRITE_STATEMENTS_EVERY)
-            if len(self.statements):
-                await self._step("write what it knows of statements", self._flush_statements)
-            if len(self.locks):
-                await self._step("write what it knows of locks", self._flush_locks)
-            if len(self.connections):
-                await self._step("write who holds connections", self._flush_connections)
-            if len(self.replication):
-                await self._step("write what it knows of replication", self._flush_replication)
-
-    async def _flush_statements(self) -> None:
-        await self._database.call(self.statements.flush)
-
-    async def _flush_locks(self) -> None:
-        await self._database.call(self.locks.flush)
-
-    async def _flush_connections(self) -> None:
-        await self._database.call(self.connections.flush)
-
-    async def _flush_replication(self) -> None:
-        await self._database.call(self.replication.flush)
+            await asyncio.sleep(_WRITE_FINDINGS_EVERY)
+            for purpose, waiting in self._findings:
+                if len(waiting):
+                    await self._step(purpose, partial(self._database.call, waiting.flush))
 
     async def _analyse(self) -> None:
         while True:
@@ -313,36 +312,6 @@ class MonitorLoop:
         ):
             while await self._database.call(maintain, datetime.now(UTC), days):
                 await asyncio.sleep(_WRITE_EVERY)
-
-    async def _step(self, purpose: str, step: Callable[[], Awaitable[None]]) -> bool:
-        """One step of a house task.
-
-        False where it failed. Trouble is said once, and once more when it is over.
-        """
-        try:
-            await step()
-        except (DatabaseError, InterfaceError) as error:
-            self._trouble(
-                purpose,
-                f"the service's own database fails ({str(error).strip() or type(error).__name__}); samples wait",
-            )
-            return False
-        except ConfigurationError as error:
-            self._trouble(purpose, str(error))
-            return False
-        except Exception:
-            # A fault of ours in one house task must not end the others; it is on record with its traceback.
-            logger.exception("the monitor could not %s; it tries again", purpose)
-            return False
-        if purpose in self._troubled:
-            self._troubled.discard(purpose)
-            logger.info("the monitor can %s again", purpose)
-        return True
-
-    def _trouble(self, purpose: str, cause: str) -> None:
-        if purpose not in self._troubled:
-            self._troubled.add(purpose)
-            logger.error("the monitor cannot %s: %s", purpose, cause)
 
     # what the watches have of it
 
@@ -427,9 +396,8 @@ class MonitorLoop:
             async with asyncio.timeout(5):
                 while len(self._store):
                     await self._database.call(self._flush_and_tell)
-                await self._database.call(self.statements.flush)
-                await self._database.call(self.locks.flush)
-                await self._database.call(self.replication.flush)
+                for _, waiting in self._findings:
+                    await self._database.call(waiting.flush)
                 await self._database.call(self._leases.release)
             async with asyncio.timeout(_END_BACKUPS_SECONDS + 2):
                 await self._database.call(self._backups.end, datetime.now(UTC))
