@@ -159,4 +159,6 @@ LOGGING = {
     "loggers": {"dbvigil": {"level": os.environ.get("DBVIGIL_LOG_LEVEL", "INFO")}},
 }
 
+DB_BACKUP_FOLDER = str(HOME / "backups")
+
 globals().update(from_environment(os.environ))

@@ -205,6 +205,19 @@ def test_a_monitor_that_stops_ends_its_backup(service: Service, shop: PrivateSer
     assert files(service) == []
 
 
+def test_who_was_given_up_keeps_nothing(service: Service, shop: PrivateServer) -> None:
+    slow(service, shop)
+    service.start_monitor("--interval", "1")
+    ask(service)
+    service.wait_for(lambda: files(service)[1:], 30, "no dump began")
+    service.python(
+        "from datetime import UTC, datetime; from dbvigil.backups import jobs; from dbvigil.models import Backup;"
+        " done = [jobs.give_up(row, 'it stood still', datetime.now(UTC)) for row in Backup.objects.all() for _ in range(9)]"
+    )
+    service.wait_for(lambda: not workers() and not files(service), 30, "it goes on")
+    assert [row[1:] for row in state(service)] == [("failed", "", "it stood still")]
+
+
 def test_what_fails_says_why_and_alerts(service: Service, shop: PrivateServer) -> None:
     service.extra = settings(service, shop=EVERY_MINUTE) | {
         "DB_BACKUP_ACCOUNTS": json.dumps({"shop": "mysql://keeper:wrong@"})
