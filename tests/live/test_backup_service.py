@@ -182,6 +182,8 @@ def test_a_monitor_that_is_killed_leaves_a_failure_and_no_half_file(
     monitor = service.start_monitor("--interval", "1")
     ask(service)
     service.wait_for(lambda: files(service)[1:], 30, "no dump began")
+    # Everybody else goes first.
+    assert {process.nice() for process in workers()} == {19}
     os.kill(monitor.pid, signal.SIGKILL)
     service.wait_for(lambda: not workers(), 10, "the dump goes on without its monitor")
     assert [row[1] for row in state(service)] == ["running"]
