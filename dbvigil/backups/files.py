@@ -65,9 +65,13 @@ class Folder:
             json.dump(manifest, written, indent=1)
             written.flush()
             os.fsync(written.fileno())
-        draft.rename(place.with_name(place.name + MANIFEST))
-        file.rename(place)
-        _sync(place.parent)
+        try:
+            draft.rename(place.with_name(place.name + MANIFEST))
+            file.rename(place)
+            _sync(place.parent)
+        except OSError:
+            self.remove(relative)
+            raise
 
     def manifest(self, relative: str) -> dict[str, Any]:
         """What was written down beside a file. Raises `DamagedBackup`."""

@@ -184,8 +184,14 @@ def _made(
         "key_id": name,
         "facts": {**made.facts, "chosen": chosen.why},
     }
-    if not _persist(lambda: jobs.change(row.pk, runner, **values)):
-        folder.remove(relative)
+    recorded = False
+    try:
+        recorded = _persist(lambda: jobs.change(row.pk, runner, **values))
+    finally:
+        if not recorded:
+            # A file of which no row tells would be kept for ever.
+            folder.remove(relative)
+    if not recorded:
         raise Ended("another process has given this backup up")
     folder.clear(row.pk)
     return made

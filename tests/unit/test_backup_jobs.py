@@ -15,20 +15,24 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.test import Client
 
 from dbvigil.alerts import engine
 from dbvigil.alerts.rules import for_database
-from dbvigil.backups import jobs
+from dbvigil.backups import jobs, running
 from dbvigil.backups.errors import BackupError, Ended, UnknownBackup
 from dbvigil.backups.judging import figures
+from dbvigil.backups.making import Made, Order, Progress
 from dbvigil.backups.programs import Stop
 from dbvigil.backups.running import Place, _bounded, tidy
 from dbvigil.backups.stored import shown, standings
+from dbvigil.backups.verifying import Held
 from dbvigil.conf.backups import BackupSchedule, BackupSettings
 from dbvigil.models import Backup, BackupPlan
 from dbvigil.monitoring.backups import Backups
-from dbvigil.types import DatabaseMetrics, Threshold
+from dbvigil.targets import Target
+from dbvigil.types import DatabaseMetrics, ServerInfo, Threshold
 from tests.support.api import BASE
 from tests.unit.test_api_input import check_problem, post
 from tests.unit.test_pages import check_headers, signed_in
@@ -451,3 +455,32 @@ def test_the_page_is_for_who_is_signed_in_and_shows_text_as_text(users: dict[str
 def test_what_is_shown_is_all_that_the_schema_promises(api: Callable[..., Client]) -> None:
     document = api().get(f"{BASE}schema/").json()["components"]["schemas"]["Backup"]
     assert set(shown(row())) == set(document["properties"]) == set(document["required"])
+
+
+def test_what_cannot_be_put_on_record_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = jobs.ask("shop", "ada", NOW)
+    jobs.claim(made.pk, jobs.me(), NOW)
+    place = Place(BackupSettings(folder=str(tmp_path / "kept")), {"shop": Target("shop")})
+
+    async def make(order: Order, stop: Stop, progress: Progress) -> Made:
+        order.path.write_bytes(b"rows")
+        info = ServerInfo("mysql", (9, 7, 4), "9.7.4", performance_schema=False)
+        return Made(info, NOW, 4, 4, "0" * 64, Held([], {}, {}), {})
+
+    monkeypatch.setattr(running, "make", make)
+    # A monitor has taken this process for dead meanwhile.
+    monkeypatch.setattr(jobs, "change", lambda *_, **values: "sha256" not in values)
+    with pytest.raises(Ended, match="another process has given this backup up"):
+        running._made(made, jobs.me(), place, SCHEDULE, Stop(), Progress())
+    assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []
+
+    def away(*_: Any, **values: Any) -> bool:
+        if "sha256" in values:
+            raise DatabaseError("it is locked")
+        return True
+
+    monkeypatch.setattr(jobs, "change", away)
+    monkeypatch.setattr(running, "_TRIES", 0)
+    with pytest.raises(DatabaseError):
+        running._made(made, jobs.me(), place, SCHEDULE, Stop(), Progress())
+    assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []
