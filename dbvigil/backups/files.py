@@ -45,6 +45,10 @@ class Folder:
             raise _unusable(folder, error) from None
         return folder
 
+    def log(self, number: int) -> Path:
+        """Where the process of backup `number` writes what it says."""
+        return self.path / f".log-{number}"
+
     def clear(self, number: int) -> None:
         """Removes what is under way of backup `number`."""
         shutil.rmtree(self.path / f"{_WORK}{number}", ignore_errors=True)
