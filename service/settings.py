@@ -159,6 +159,7 @@ LOGGING = {
     "loggers": {"dbvigil": {"level": os.environ.get("DBVIGIL_LOG_LEVEL", "INFO")}},
 }
 
+DB_BACKUP_FOLDER = str(HOME / "backups")
 _DEMO_TARGETS = HOME / "demo-targets"
 """While `make run` runs its demo: the demo's servers as `DB_MONITORING_TARGETS` names them, so that every command can reach them too."""
 

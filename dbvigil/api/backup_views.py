@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dbvigil import conf
 from dbvigil.api.backup_answers import BackupBody, BackupSerializer, BackupsQuery, BackupsSerializer
 from dbvigil.api.base import ApiView, Operation, operation
-from dbvigil.backups import jobs
-from dbvigil.backups.errors import BackupError
-from dbvigil.backups.stored import backups, shown
 from dbvigil.monitoring import get_database_monitor
 
 
@@ -24,12 +19,8 @@ class BackupsView(ApiView):
 
     @operation(Operation("Backups", BackupsSerializer, query=BackupsQuery, missing=True))
     def get(self, request: Request) -> Response:
-        monitor, database = get_database_monitor(), self.query.get("database")
-        if database is not None:
-            monitor.require(database)
-        chosen = monitor.databases() if database is None else (database,)
-        limit = self.query["limit"]
-        return Response(backups(conf.load().backups, chosen, datetime.now(UTC), limit=limit))
+        found = get_database_monitor().get_backups(self.query.get("database"), self.query["limit"])
+        return Response(found)
 
     @operation(
         Operation(
@@ -42,8 +33,5 @@ class BackupsView(ApiView):
         )
     )
     def post(self, request: Request) -> Response:
-        database = self.body["database"]
-        get_database_monitor().require(database)
-        if not conf.load().backups.enabled:
-            raise BackupError("the scheduler is off (BACKUP_SCHEDULER_ENABLED): no monitor would make it")
-        return Response(shown(jobs.ask(database, request.user.get_username(), datetime.now(UTC))))
+        user = request.user.get_username()
+        return Response(get_database_monitor().request_backup(self.body["database"], user))

@@ -45,6 +45,10 @@ class Folder:
             raise _unusable(folder, error) from None
         return folder
 
+    def log(self, number: int) -> Path:
+        """Where the process of backup `number` writes what it says."""
+        return self.path / f".log-{number}"
+
     def clear(self, number: int) -> None:
         """Removes what is under way of backup `number`."""
         shutil.rmtree(self.path / f"{_WORK}{number}", ignore_errors=True)
@@ -65,9 +69,13 @@ class Folder:
             json.dump(manifest, written, indent=1)
             written.flush()
             os.fsync(written.fileno())
-        draft.rename(place.with_name(place.name + MANIFEST))
-        file.rename(place)
-        _sync(place.parent)
+        try:
+            draft.rename(place.with_name(place.name + MANIFEST))
+            file.rename(place)
+            _sync(place.parent)
+        except OSError:
+            self.remove(relative)
+            raise
 
     def manifest(self, relative: str) -> dict[str, Any]:
         """What was written down beside a file. Raises `DamagedBackup`."""

@@ -69,11 +69,16 @@ def take(database: str, by: str, now: datetime) -> Backup:
 
     One whose process was killed on this host is given up first. Raises `BackupError`.
     """
+    bury(database, now)
+    waiting = Backup.objects.filter(active=database, status="waiting", asked_at__lt=now - _PATIENCE).first()
+    return waiting or ask(database, by, now)
+
+
+def bury(database: str, now: datetime) -> None:
+    """Gives up what was under way of `database` in a process of this host that is gone."""
     for row in Backup.objects.filter(active=database, status__in=("running", "verifying")):
         if gone(row.runner):
             give_up(row, KILLED, now)
-    waiting = Backup.objects.filter(active=database, status="waiting", asked_at__lt=now - _PATIENCE).first()
-    return waiting or ask(database, by, now)
 
 
 def claim(number: int, runner: str, now: datetime) -> bool:

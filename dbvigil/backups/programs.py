@@ -100,14 +100,15 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason = ""
-        self._lock = threading.Lock()
+        # A signal may say it in the very thread that holds the lock.
+        self._lock = threading.RLock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._then: Callable[[], object] | None = None
 
     def end(self, reason: str) -> None:
         with self._lock:
             self.reason = self.reason or reason
-            for process in self._running:
+            for process in tuple(self._running):
                 process.kill()
             if self._then is not None:
                 self._then()

@@ -11,10 +11,10 @@ from dbvigil.backups import jobs
 from dbvigil.backups.errors import BackupError, UnknownBackup
 from dbvigil.backups.packing import check_whole, unpacked
 from dbvigil.backups.programs import Stop, flavor_of
-from dbvigil.backups.restoring import check_place, place_of, restore
+from dbvigil.backups.restoring import check_place, restore
 from dbvigil.backups.running import Place, server_of
 from dbvigil.errors import ConfigurationError
-from dbvigil.models import Backup
+from dbvigil.models import Backup, TargetState
 from dbvigil.targets import Target, parse_url
 
 
@@ -42,12 +42,19 @@ def put_back(
     written = place.folder.manifest(row.file)
     path, databases = _whole(row, place), list(written["databases"])
     flavor, monitored = flavor_of(server_of(written)), list(place.targets.values())
-    encrypted = asyncio.run(check_place(target, flavor, databases, monitored, force=force))
-    alias = asyncio.run(place_of(target, monitored))
-    if alias is not None and not confirm(alias):
-        raise BackupError(f"nothing was restored: {alias} is monitored, and its name was not confirmed")
+    elsewhere = dict(TargetState.objects.filter(active=True).values_list("address", "alias"))
+    looked = asyncio.run(check_place(target, flavor, databases, monitored, elsewhere, force=force))
+    if looked.alias is not None and not confirm(looked.alias):
+        raise BackupError(
+            f"nothing was restored: {looked.alias} is monitored, and its name was not confirmed"
+        )
     restore(
-        target, flavor, unpacked(path, place.settings.keys), Stop(), encrypted=encrypted, progress=progress
+        target,
+        flavor,
+        unpacked(path, place.settings.keys),
+        Stop(),
+        encrypted=looked.encrypted,
+        progress=progress,
     )
     return {
         "id": row.pk,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from dbvigil.backups import census
 from dbvigil.backups.errors import BackupError
@@ -17,12 +18,27 @@ from dbvigil.targets import Target
 ARGUMENTS = ("--binary-mode", "--max-allowed-packet=1G", "--default-character-set=utf8mb4")
 
 
-async def check_place(
-    target: Target, flavor: str, databases: Sequence[str], monitored: Sequence[Target], *, force: bool
-) -> bool:
-    """Raises `BackupError` where a backup of `flavor` with these databases must not be restored on `target`; whether TLS can be had there.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A server that may be written to: whether TLS can be had there, and the alias as which it is monitored, if it is."""
 
-    A monitored server, by its address or by what it says of itself, and databases that are there already, need `force`.
+    encrypted: bool
+    alias: str | None
+
+
+async def check_place(
+    target: Target,
+    flavor: str,
+    databases: Sequence[str],
+    monitored: Sequence[Target],
+    addresses: Mapping[str, str],
+    *,
+    force: bool,
+) -> Looked:
+    """Raises `BackupError` where a backup of `flavor` with these databases must not be restored on `target`.
+
+    A monitored server, by its address or by what it says of itself, and databases that are there already, need `force`. `addresses` are
+    those of servers that other processes monitor, with their aliases.
     """
     server = Server(target)
     try:
@@ -31,7 +47,7 @@ async def check_place(
             raise BackupError(
                 f"the backup is {flavor}'s, and {target.address} is {info.version_text}: a dump of one is not the other's"
             )
-        alias = await monitored_as(server, monitored)
+        alias = await monitored_as(server, monitored) or addresses.get(target.address)
         if alias is not None and not force:
             raise BackupError(
                 f"{target.address} is monitored as {alias}: nothing is restored over it without --force"
@@ -42,17 +58,7 @@ async def check_place(
             raise BackupError(
                 f"{target.address} has {', '.join(taken)} already: nothing is replaced without --force"
             )
-        return (await variables(server)).get("have_ssl", "YES") == "YES"
-    finally:
-        await server.close()
-
-
-async def place_of(target: Target, monitored: Sequence[Target]) -> str | None:
-    """The alias as which the server at `target` is monitored; None where it is not. Raises ServerError."""
-    server = Server(target)
-    try:
-        await server.connect()
-        return await monitored_as(server, monitored)
+        return Looked((await variables(server)).get("have_ssl", "YES") == "YES", alias)
     finally:
         await server.close()
 

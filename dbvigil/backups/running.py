@@ -92,6 +92,7 @@ def run(number: int, place: Place, stop: Stop, progress: Progress | None = None)
 def prove(number: int, place: Place, stop: Stop) -> Backup:
     """Verifies a backup that is there, whatever was said of it before; the row as it then is. Raises `BackupError`."""
     runner = jobs.me()
+    jobs.bury(jobs.get(number).database, datetime.now(UTC))
     row = jobs.get(number)
     if row.removed_at is not None or row.status not in ("done", "verifying"):
         raise BackupError(
@@ -114,8 +115,11 @@ def server_of(written: Mapping[str, Any]) -> ServerInfo:
 
 
 def tidy(database: str, place: Place, now: datetime) -> list[int]:
-    """Removes the files of backups that have had their time; their numbers. Raises OSError."""
-    schedule = place.schedule(database)
+    """Removes the files of backups that have had their time by their schedule; their numbers. Raises OSError."""
+    schedule = place.settings.schedules.get(database)
+    if schedule is None:
+        # Nobody said for how long.
+        return []
     rows = Backup.objects.filter(database=database, status="done", removed_at=None).exclude(file="")
     kept = [Kept(row.pk, row.started_at or row.asked_at, row.verification == "verified") for row in rows]
     files = {row.pk: row.file for row in rows}
@@ -180,8 +184,14 @@ def _made(
         "key_id": name,
         "facts": {**made.facts, "chosen": chosen.why},
     }
-    if not _persist(lambda: jobs.change(row.pk, runner, **values)):
-        folder.remove(relative)
+    recorded = False
+    try:
+        recorded = _persist(lambda: jobs.change(row.pk, runner, **values))
+    finally:
+        if not recorded:
+            # A file of which no row tells would be kept for ever.
+            folder.remove(relative)
+    if not recorded:
         raise Ended("another process has given this backup up")
     folder.clear(row.pk)
     return made

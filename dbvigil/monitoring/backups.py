@@ -60,7 +60,9 @@ class Backups:
         for row in self._deathwatch.dead():
             if jobs.give_up(row, jobs.KILLED, now):
                 logger.warning("backup %d of %s is given up: its process is gone", row.pk, row.database)
-                Folder(Path(settings.folder)).clear(row.pk)
+                folder = Folder(Path(settings.folder))
+                folder.clear(row.pk)
+                folder.log(row.pk).unlink(missing_ok=True)
         for alias in held:
             schedule = settings.schedules.get(alias)
             if schedule is not None:
@@ -111,7 +113,7 @@ class Backups:
     def _start(self, row: Backup, settings: BackupSettings, now: datetime) -> None:
         try:
             Folder(Path(settings.folder)).prepare()
-            log = Path(settings.folder) / f".log-{row.pk}"
+            log = Folder(Path(settings.folder)).log(row.pk)
             command = [sys.executable, "-m", "dbvigil.backups.worker", str(row.pk)]
             started = process.start(command, log, _environment())
         except (BackupError, OSError) as error:

@@ -20,6 +20,9 @@ from dbvigil import conf
 from dbvigil.alert import Alert
 from dbvigil.alerting import get_database_alerting
 from dbvigil.alerting.delivery import Deliverer
+from dbvigil.backups import jobs
+from dbvigil.backups.errors import BackupError
+from dbvigil.backups.stored import backups, shown
 from dbvigil.errors import ConfigurationError, MonitorError, UnknownDatabase
 from dbvigil.history.base import History
 from dbvigil.history.django_db import DjangoHistory
@@ -271,6 +274,23 @@ class DatabaseMonitor:
     def get_replication(self) -> dict[str, Any]:
         """The body of GET replication/. Asks no monitored server."""
         return replication(self._overview().metrics, self._history(), datetime.now(UTC)).to_dict()
+
+    def get_backups(self, database: str | None = None, limit: int = 50) -> dict[str, Any]:
+        """The body of GET backups/: the newest `limit` backups, and how each database stands. Asks no monitored server."""
+        if database is not None:
+            self.require(database)
+        chosen = self.databases() if database is None else (database,)
+        return backups(conf.load().backups, chosen, datetime.now(UTC), limit=limit)
+
+    def request_backup(self, database: str, by: str = "") -> dict[str, Any]:
+        """Asks the running monitor for a backup of `database` and does not wait; the body of POST backups/.
+
+        Raises `UnknownDatabase`, or `BackupError` where one is under way already, or no monitor would make it.
+        """
+        self.require(database)
+        if not conf.load().backups.enabled:
+            raise BackupError("the scheduler is off (BACKUP_SCHEDULER_ENABLED): no monitor would make it")
+        return shown(jobs.ask(database, by, datetime.now(UTC)))
 
     # configuring
 

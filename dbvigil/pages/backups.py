@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from dbvigil import conf
-from dbvigil.backups.stored import backups
 from dbvigil.display import display, seconds
 from dbvigil.monitoring import get_database_monitor
 from dbvigil.pages.base import for_readers, page
@@ -64,8 +62,7 @@ class Line:
 @require_safe
 @for_readers
 def backups_page(request: HttpRequest) -> HttpResponse:
-    monitor = get_database_monitor()
-    body = backups(conf.load().backups, monitor.databases(), datetime.now(UTC), limit=MOST)
+    body = get_database_monitor().get_backups(limit=MOST)
     return page(
         request,
         "backups.html",

@@ -266,6 +266,42 @@ def test_a_server_that_dies_in_the_middle_is_told(
     killer.join()
 
 
+def test_nobody_who_changes_a_table_waits_for_the_comparison(
+    simple: Target, any_server: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large(any_server)
+    goes_on, ends = slowly(monkeypatch), list[str]()
+
+    def run() -> None:
+        try:
+            made(simple, tmp_path / "backup", databases=("simple_one",))
+        except BackupError as error:
+            ends.append(str(error))
+
+    running = threading.Thread(target=run)
+    running.start()
+    counts = "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER = %s AND COMMAND = 'Sleep'"
+    wait_for(lambda: any_server.execute(counts, USER)[0]["n"] >= 2, "two snapshots that rest")
+    # The dump is at the other table: its own lock on this one is yet to come.
+    with any_server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION lock_wait_timeout = 10")
+        cursor.execute("ALTER TABLE simple_one.t ADD COLUMN more INT, ALGORITHM = COPY")
+    goes_on.set()
+    running.join()
+    # A dump that met the other table half way is none; the tools say so, each in its words.
+    assert all("1412" in one or "field count" in one for one in ends), ends
+
+
+def test_what_was_not_read_is_not_vouched_for(simple: Target, tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    found = made(simple, path, databases=("simple_one",), compare_seconds=0.0)
+    proof = proved(path, found, tmp_path / "private")
+    assert not proof.comparison.verified
+    assert [(one.outcome, one.detail) for one in proof.comparison.findings] == [
+        ("not compared", "the time for comparing was up")
+    ]
+
+
 def test_a_file_with_the_password_is_nowhere(
     simple: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

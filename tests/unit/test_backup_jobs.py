@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -13,19 +15,24 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.test import Client
 
 from dbvigil.alerts import engine
 from dbvigil.alerts.rules import for_database
-from dbvigil.backups import jobs
-from dbvigil.backups.errors import BackupError, UnknownBackup
+from dbvigil.backups import jobs, running
+from dbvigil.backups.errors import BackupError, Ended, UnknownBackup
 from dbvigil.backups.judging import figures
-from dbvigil.backups.running import Place, tidy
+from dbvigil.backups.making import Made, Order, Progress
+from dbvigil.backups.programs import Stop
+from dbvigil.backups.running import Place, _bounded, tidy
 from dbvigil.backups.stored import shown, standings
+from dbvigil.backups.verifying import Held
 from dbvigil.conf.backups import BackupSchedule, BackupSettings
 from dbvigil.models import Backup, BackupPlan
 from dbvigil.monitoring.backups import Backups
-from dbvigil.types import DatabaseMetrics, Threshold
+from dbvigil.targets import Target
+from dbvigil.types import DatabaseMetrics, ServerInfo, Threshold
 from tests.support.api import BASE
 from tests.unit.test_api_input import check_problem, post
 from tests.unit.test_pages import check_headers, signed_in
@@ -144,9 +151,14 @@ def test_the_dead_of_this_host_are_found_at_once() -> None:
 
 def test_a_killed_command_and_a_wish_that_nobody_obeyed_stand_in_nobody_s_way() -> None:
     killed = jobs.ask("shop", "ada", NOW)
-    jobs.claim(killed.pk, jobs.me().partition(":")[0] + ":1:1.00", NOW)
-    jobs.change(killed.pk, jobs.get(killed.pk).runner, plain_bytes=900)
+    nobody = jobs.me().partition(":")[0] + ":1:1.00"
+    jobs.claim(killed.pk, nobody, NOW)
+    jobs.change(killed.pk, nobody, plain_bytes=900)
     taken = jobs.take("shop", "bob", NOW)
+    proved = row(database="other", file="other/1.sql.gz")
+    jobs.claim_proof(proved.pk, nobody)
+    jobs.bury("other", NOW)
+    assert (jobs.get(proved.pk).status, jobs.get(proved.pk).verification) == ("done", "failed")
     found = jobs.get(killed.pk)
     assert (found.status, found.error, found.plain_bytes) == ("failed", jobs.KILLED, None)
     # A monitor may be about to make it.
@@ -179,6 +191,23 @@ def test_what_has_had_its_time_goes_with_its_file_and_stays_on_record(tmp_path: 
     assert gone.removed_at == NOW
     assert gone.removed_why == "older than 7 days, and not the one of its week"
     assert tidy("shop", place, NOW) == []
+    old = row(90, database="other")
+    row(0, database="other")
+    assert tidy("other", place, NOW) == []
+    assert jobs.get(old.pk).removed_at is None
+
+
+def test_work_ends_when_its_time_is_up_or_somebody_says_so() -> None:
+    with pytest.raises(Ended, match="it took longer than 2e-05 h, and was ended"):
+        _bounded(asyncio.sleep(60), 0.072, Stop())
+    stop = Stop()
+    timer = threading.Timer(0.1, stop.end, ["the monitor stopped"])
+    timer.start()
+    with pytest.raises(Ended, match="the monitor stopped"):
+        _bounded(asyncio.sleep(60), 60, stop)
+    with pytest.raises(Ended, match="the monitor stopped"):
+        _bounded(asyncio.sleep(60), 60, stop)
+    assert _bounded(asyncio.sleep(0, "done"), 60, Stop()) == "done"
 
 
 # -- the monitor
@@ -426,3 +455,32 @@ def test_the_page_is_for_who_is_signed_in_and_shows_text_as_text(users: dict[str
 def test_what_is_shown_is_all_that_the_schema_promises(api: Callable[..., Client]) -> None:
     document = api().get(f"{BASE}schema/").json()["components"]["schemas"]["Backup"]
     assert set(shown(row())) == set(document["properties"]) == set(document["required"])
+
+
+def test_what_cannot_be_put_on_record_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = jobs.ask("shop", "ada", NOW)
+    jobs.claim(made.pk, jobs.me(), NOW)
+    place = Place(BackupSettings(folder=str(tmp_path / "kept")), {"shop": Target("shop")})
+
+    async def make(order: Order, stop: Stop, progress: Progress) -> Made:
+        order.path.write_bytes(b"rows")
+        info = ServerInfo("mysql", (9, 7, 4), "9.7.4", performance_schema=False)
+        return Made(info, NOW, 4, 4, "0" * 64, Held([], {}, {}), {})
+
+    monkeypatch.setattr(running, "make", make)
+    # A monitor has taken this process for dead meanwhile.
+    monkeypatch.setattr(jobs, "change", lambda *_, **values: "sha256" not in values)
+    with pytest.raises(Ended, match="another process has given this backup up"):
+        running._made(made, jobs.me(), place, SCHEDULE, Stop(), Progress())
+    assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []
+
+    def away(*_: Any, **values: Any) -> bool:
+        if "sha256" in values:
+            raise DatabaseError("it is locked")
+        return True
+
+    monkeypatch.setattr(jobs, "change", away)
+    monkeypatch.setattr(running, "_TRIES", 0)
+    with pytest.raises(DatabaseError):
+        running._made(made, jobs.me(), place, SCHEDULE, Stop(), Progress())
+    assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []

@@ -154,6 +154,19 @@ def test_a_tool_is_ended_when_that_is_said_before_and_after_it_starts(tmp_path: 
             tool.failure()
 
 
+def test_who_holds_the_lock_may_say_it_again() -> None:
+    stop, calls = Stop(), list[str]()
+
+    def as_a_signal_would() -> None:
+        calls.append(stop.reason)
+        if len(calls) == 1:
+            stop.end("once more")
+
+    stop.then(as_a_signal_would)
+    stop.end("the monitor stopped")
+    assert calls == ["the monitor stopped"] * 2
+
+
 def test_a_tool_ends_with_the_block_that_runs_it(tmp_path: Path) -> None:
     tool = Tool(script(tmp_path, "exec sleep 60"), Target("t", user="u"), (), Stop())
     with pytest.raises(ZeroDivisionError), tool.running():

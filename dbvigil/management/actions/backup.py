@@ -18,7 +18,7 @@ from dbvigil.backups.making import Progress as Made
 from dbvigil.backups.programs import Stop
 from dbvigil.backups.recovering import contents, put_back
 from dbvigil.backups.running import Place, prove, run
-from dbvigil.backups.stored import backups, shown
+from dbvigil.backups.stored import shown
 from dbvigil.backups.worker import step_back
 from dbvigil.management.actions.acknowledge import login_name
 from dbvigil.management.actions.base import Action, Options, Output
@@ -78,13 +78,9 @@ def _now(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
 
 
 def _list(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
-    database = options["database"]
-    if database is not None:
-        monitor.require(database)
     if options["limit"] < 1:
         raise CommandError("--limit: allowed: 1 or more")
-    chosen = monitor.databases() if database is None else (database,)
-    body = backups(conf.load().backups, chosen, datetime.now(UTC), limit=options["limit"])
+    body = monitor.get_backups(options["database"], options["limit"])
     if output.as_json:
         output.document(body)
     else:
