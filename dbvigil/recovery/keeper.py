@@ -153,11 +153,10 @@ class Keeper:
         return works
 
     def _open_changes(self, held: Mapping[str, int]) -> dict[str, list[RecoveryAttempt]]:
-        rows = RecoveryAttempt.objects.filter(
-            database__in=list(held), changes__closed_at=None, changes__isnull=False
-        )
+        pending = RecoveryChange.objects.filter(closed_at=None, database__in=list(held)).values("attempt_id")
+        rows = RecoveryAttempt.objects.filter(pk__in=pending)
         found: dict[str, list[RecoveryAttempt]] = {}
-        for attempt in rows.distinct().order_by("id"):
+        for attempt in rows.order_by("id"):
             found.setdefault(attempt.database, []).append(attempt)
         return found
 
