@@ -32,6 +32,8 @@ ATTEMPT_SECONDS = 30.0
 LOOK_EVERY = 1.0
 AGAIN_AFTER = 10.0
 """Seconds before an action that found nothing, or must not act yet, is tried again on the same alert."""
+DRY_RUN_AFTER = 60.0
+"""The same for a dry run, which nobody waits for."""
 _MOST_THREADS = 16
 _LONGEST_WAIT = 30.0
 _MAINTAIN_EVERY = 3600.0
@@ -212,7 +214,8 @@ class Keeper:
         for wish in work.wishes:
             if self._stop.is_set():
                 return
-            self._not_before[wish.episode, wish.action] = self.monotonic() + AGAIN_AFTER
+            wait = AGAIN_AFTER if wish.mode == "live" else DRY_RUN_AFTER
+            self._not_before[wish.episode, wish.action] = self.monotonic() + wait
             self._act(work, wish)
 
     def _act(self, work: _Work, wish: Wish) -> None:
