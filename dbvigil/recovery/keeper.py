@@ -32,6 +32,8 @@ ATTEMPT_SECONDS = 30.0
 LOOK_EVERY = 1.0
 AGAIN_AFTER = 10.0
 """Seconds before an action that found nothing, or must not act yet, is tried again on the same alert."""
+DRY_RUN_AFTER = 60.0
+"""The same for a dry run, which nobody waits for."""
 _MOST_THREADS = 16
 _LONGEST_WAIT = 30.0
 _MAINTAIN_EVERY = 3600.0
@@ -153,11 +155,10 @@ class Keeper:
         return works
 
     def _open_changes(self, held: Mapping[str, int]) -> dict[str, list[RecoveryAttempt]]:
-        rows = RecoveryAttempt.objects.filter(
-            database__in=list(held), changes__closed_at=None, changes__isnull=False
-        )
+        pending = RecoveryChange.objects.filter(closed_at=None, database__in=list(held)).values("attempt_id")
+        rows = RecoveryAttempt.objects.filter(pk__in=pending)
         found: dict[str, list[RecoveryAttempt]] = {}
-        for attempt in rows.distinct().order_by("id"):
+        for attempt in rows.order_by("id"):
             found.setdefault(attempt.database, []).append(attempt)
         return found
 
@@ -213,7 +214,8 @@ class Keeper:
         for wish in work.wishes:
             if self._stop.is_set():
                 return
-            self._not_before[wish.episode, wish.action] = self.monotonic() + AGAIN_AFTER
+            wait = AGAIN_AFTER if wish.mode == "live" else DRY_RUN_AFTER
+            self._not_before[wish.episode, wish.action] = self.monotonic() + wait
             self._act(work, wish)
 
     def _act(self, work: _Work, wish: Wish) -> None:

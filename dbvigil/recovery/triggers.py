@@ -55,7 +55,9 @@ def wishes(settings: RecoverySettings, databases: Sequence[str], now: datetime) 
         and (row.database not in down or row.metric == DOWN)
     ]
     tried = RecoveryAttempt.objects.filter(episode__in=[row.id for row in heard])
-    before = set(tried.values_list("episode_id", "action", "mode"))
+    before: dict[tuple[int | None, str, str], set[str]] = {}
+    for episode, action_name, mode, outcome in tried.values_list("episode_id", "action", "mode", "outcome"):
+        before.setdefault((episode, action_name, mode), set()).add(outcome)
     found: dict[str, list[Wish]] = {}
     for row in heard:
         for name, action in known.items():
@@ -65,12 +67,13 @@ def wishes(settings: RecoverySettings, databases: Sequence[str], now: datetime) 
             options = settings.actions[name]
             if options["severity"] == "critical" and row.severity != "critical":
                 continue
-            seen = (row.id, name, mode) in before
-            if (mode == "dry_run" and seen) or (
+            outcomes = before.get((row.id, name, mode), set())
+            # That there was nothing to do when it fired need not be so a minute later.
+            if (mode == "dry_run" and outcomes - {"nothing"}) or (
                 mode == "live" and _bounded(settings, name, row.database, now)
             ):
                 continue
-            found.setdefault(row.database, []).append(Wish(name, row.id, mode, row.message, seen))
+            found.setdefault(row.database, []).append(Wish(name, row.id, mode, row.message, bool(outcomes)))
     return found
 
 

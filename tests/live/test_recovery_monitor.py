@@ -11,10 +11,10 @@ import pytest
 
 from dbvigil.monitoring.leases import LEASE_SECONDS
 from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
-from tests.support import recovering
+from tests.support import crowd, recovering
 from tests.support.blocked import running, until
 from tests.support.receiver import Receiver
-from tests.support.servers import PrivateServers, monitoring_url
+from tests.support.servers import MONITORING_USER, PrivateServers, monitoring_url
 from tests.support.service import Service
 
 RELEASES = ("mysql-9.7", "mariadb-10.11")
@@ -275,3 +275,66 @@ def test_what_was_relaxed_is_put_back_once_the_replica_has_caught_up(
     assert settings_of(replica) == before
     lag = service.metrics("replica")["replication_lag"]
     assert lag is not None and lag <= 1
+
+
+def connections_of_monitor(server: PrivateServer) -> set[int]:
+    sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = %s"
+    return {row["ID"] for row in server.execute(sql, MONITORING_USER)}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("server", ["mariadb-10.11"], indirect=True)
+def test_the_monitors_own_connection_is_opened_anew(shop: Service, server: PrivateServer) -> None:
+    shop.extra |= {
+        **crowd.levels(),
+        "DB_RECOVERY_ENABLED": "true",
+        "DB_RECOVERY_ACTIONS": json.dumps({"reset_connections": "live"}),
+    }
+    shop.start_monitor("--interval", "1")
+    shop.wait_for(lambda: shop.samples("shop") > 1, 30, "it is not sampled")
+    before = connections_of_monitor(server)
+    assert len(before) == 1
+    with crowd.on(server):
+        shop.wait_for(
+            lambda: ("reset_connections", "live", "succeeded") in attempts(shop), 60, "it is not reset"
+        )
+        shop.wait_for(
+            lambda: connections_of_monitor(server) and not before & connections_of_monitor(server),
+            20,
+            "it is the old one",
+        )
+    taken = shop.samples("shop")
+    shop.wait_for(lambda: shop.samples("shop") > taken + 2, 20, "it samples no more")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("server", ["mysql-9.7"], indirect=True)
+def test_the_command_ends_a_statement_by_hand(shop: Service, server: PrivateServer) -> None:
+    flags = (
+        "database_monitor",
+        "recover",
+        "end_long_statements",
+        "--database",
+        "shop",
+        "--reason",
+        "the till waits",
+    )
+    with running(server, LONG, server.connect(user="app", password="app-Secret-1", database="till")) as long:
+        until(
+            lambda: bool(
+                server.execute(
+                    "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = %s AND TIME > 6", long
+                )
+            ),
+            "it is not long",
+        )
+        planned = json.loads(shop.manage(*flags, "--json").stdout)
+        assert [step["session"] for step in planned["plan"]] == [long]
+        assert runs(server, long)
+        done = json.loads(shop.manage(*flags, "--live", "--json").stdout)
+        assert (done["outcome"], done["verified"]) == ("succeeded", True)
+        assert not runs(server, long)
+        again = shop.manage(*flags, "--live", expect=1)
+        assert "cooling down" in again.stderr
+        assert again.stderr.count("\n") == 1
+    assert "secret" not in shop.manage("database_monitor", "recover").stdout

@@ -50,8 +50,13 @@ def aimed(document: Any) -> Any:
     ):
         number = document["components"]["schemas"][body]["properties"][key]
         document["components"]["schemas"][body]["properties"][key] = {"anyOf": [{"enum": [1, 2]}, number]}
-    usual = {"database": "shop", "schedule": "0 3 * * 0", "time_zone": "Europe/Berlin"}
-    for body in ("SuppressBodyRequest", "WindowBodyRequest", "WindowChangeBodyRequest"):
+    usual = {
+        "database": "shop",
+        "schedule": "0 3 * * 0",
+        "time_zone": "Europe/Berlin",
+        "action": "end_long_statements",
+    }
+    for body in ("SuppressBodyRequest", "WindowBodyRequest", "WindowChangeBodyRequest", "RecoverBodyRequest"):
         properties = document["components"]["schemas"][body]["properties"]
         for key in usual.keys() & properties.keys():
             properties[key] = {"anyOf": [{"const": usual[key]}, properties[key]]}
@@ -69,19 +74,20 @@ def aimed(document: Any) -> Any:
 GROUPS = (
     (
         "--exclude-path-regex",
-        "(threshold|control|acknowledge|suppress|end|test-channels|preview)/$|windows/|alerts/channels/",
+        "(threshold|control|acknowledge|suppress|end|test-channels|preview|recovery)/$|windows/|alerts/channels/",
     ),
     ("--include-path-regex", "(acknowledge|test-channels)/$"),
     ("--include-path-regex", "suppress/(end/)?$"),
     ("--include-path-regex", "windows/"),
     ("--include-path-regex", "preview/$"),
+    ("--include-path-regex", "recovery/$"),
     ("--include-path-regex", "alerts/channels/"),
     ("--include-path-regex", "threshold/$"),
     ("--include-path-regex", "control/$"),
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 @pytest.mark.parametrize("role", ["superuser", "reader", None])
 def test_no_fault_and_no_answer_outside_the_schema(
     service: Service, web: Callable[[], Web], mariadb: PrivateServer, tmp_path: Path, role: str | None

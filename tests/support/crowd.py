@@ -14,6 +14,7 @@ from dbvigil.sandbox import PrivateServer
 
 METRIC = "connection_usage"
 _CONNECTIONS = 30
+_RECOVERS = ("reset_connections", "end_long_statements", "relieve_memory")
 
 
 def levels(hold: float = 1) -> Mapping[str, str]:
@@ -24,6 +25,8 @@ def levels(hold: float = 1) -> Mapping[str, str]:
     rules = {METRIC: {"hold": hold, "critical_hold": hold, "keep": 1}}
     return {
         "DB_ALERT_RULES": json.dumps(rules),
+        # Dry runs would be events of the alert; these tests are about others.
+        "DB_RECOVERY_ACTIONS": json.dumps(dict.fromkeys(_RECOVERS, "off")),
         "DB_ALERT_CONNECTION_WARNING": "12",
         "DB_ALERT_CONNECTION_CRITICAL": "12",
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.utils import ConnectionHandler
 
 from dbvigil.collectors.connections import BUFFERS, MOST_PIDS, fold
 from dbvigil.connections import pools, watch
@@ -313,3 +315,24 @@ def test_failures_are_counted_by_kind_and_bounded() -> None:
     assert len(errors) <= 21
     assert sum(errors.values()) == 103
     assert "hunter2" not in str(errors)
+
+
+def test_connections_that_are_retired_are_closed_by_their_thread_at_its_next_request(
+    db: None, tmp_path: Path
+) -> None:
+    database = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(tmp_path / "shop.sqlite3"),
+        "CONN_MAX_AGE": None,
+    }
+    wrapper = ConnectionHandler({"default": {}, "shop": database})["shop"]
+    tracker = Tracker()
+    wrapper.connect()
+    tracker.opened(wrapper, 0.0)
+    wrapper.close_if_unusable_or_obsolete()
+    assert tracker.count("shop") == 1
+    assert tracker.retire("shop") == 1
+    # Nothing is closed under a statement: its thread does it, when it begins something new.
+    assert tracker.count("shop") == 1
+    wrapper.close_if_unusable_or_obsolete()
+    assert (tracker.count("shop"), tracker.retire("shop"), tracker.retire("other")) == (0, 0, 0)

@@ -295,6 +295,10 @@ def test_while_a_server_is_down_only_our_own_connections_are_looked_at(live: Set
 def test_a_dry_run_is_asked_for_once_an_alert(settings: Settings) -> None:
     number = fire(metric="query_time")
     assert wanted() == [(ACTION, "dry_run")]
+    # There was nothing to do when it fired: looked at again, and not recorded again.
+    records.record(asked(episode=number, mode="dry_run"), Plan(nothing="nothing runs for so long"), NOW)
+    (again,) = wishes(conf.load().recovery, ["shop"], datetime.now(UTC))["shop"]
+    assert again.looked_before
     records.record(asked(episode=number, mode="dry_run"), PLAN, NOW)
     assert wanted() == []
 
