@@ -80,7 +80,7 @@ OLD_REPLICAS = "SHOW SLAVE HOSTS"
 MEMBERS = """
     SELECT MEMBER_ID AS uuid, MEMBER_HOST AS host, MEMBER_PORT AS port, MEMBER_STATE AS state, MEMBER_ROLE AS role,
            MEMBER_VERSION AS version
-      FROM performance_schema.replication_group_members WHERE MEMBER_ID <> ''"""
+      FROM performance_schema.replication_group_members"""
 
 # Channels of a group are in no SHOW REPLICA STATUS.
 MEMBER_ERRORS = """
@@ -164,17 +164,22 @@ class Collector:
         self._due, self._own = moment + (EVERY if own == before else 0.0), own
         self._key = _key(snapshot, received)
         info, readings = snapshot.server, snapshot.readings
-        members = await _members(server)
+        rows = await _members(server)
+        # One that has left its group, or is not yet in it, has a row without a name: it is still meant to be there.
+        members = [row for row in rows if row["uuid"]]
         channels = readings.get("replication", {}).get("channels", ())
         followers = _dump_threads(readings)
-        if members:
+        if rows:
             self._due = min(self._due, moment + GROUP_EVERY)
         if any(map(_is_behind, channels)):
             self._due = min(self._due, moment + BEHIND_EVERY)
-        self._replicates = bool(channels or followers or members)
+        self._replicates = bool(channels or followers or rows)
         if not self._replicates:
             return None
         settings = {row["Variable_name"]: row["Value"] for row in await server.rows(SETTINGS)}
+        if not (channels or followers or settings.get("group_replication_group_name")):
+            self._replicates = False
+            return None
         status = {row["Variable_name"]: row["Value"] for row in await server.rows(STATUS)}
         if followers and moment >= self._keyless_due:
             self._keyless = await _optional(_keyless(server))
