@@ -100,7 +100,12 @@ def item_table(server: PrivateServer, schema: str = "shop") -> None:
 
 
 def server(
-    servers: PrivateServers, release: str, *, domain: int = 0, within: tuple[str, ...] = (), **options: str
+    servers: PrivateServers,
+    release: str,
+    *,
+    domain: int = 0,
+    within: tuple[str, ...] = (),
+    **options: str | int,
 ) -> PrivateServer:
     """A small server that nothing is wrong about as a source or, with `read_only="ON"`, as a replica."""
     return servers(
