@@ -173,21 +173,18 @@ class Collector:
         info, readings = snapshot.server, snapshot.readings
         followers = followed or bool(_dump_threads(readings))
         self._key = _key(snapshot, received, followed=followers)
-        rows = await _members(server)
-        # One that has left its group, or is not yet in it, has a row without a name: it is still meant to be there.
-        members = [row for row in rows if row["uuid"]]
+        # One that is not in its group has a row without a name, or none.
+        members = [row for row in await _members(server) if row["uuid"]]
         channels = readings.get("replication", {}).get("channels", ())
-        if rows:
-            self._due = min(self._due, moment + GROUP_EVERY)
         if any(map(_is_behind, channels)):
             self._due = min(self._due, moment + BEHIND_EVERY)
-        self._replicates = bool(channels or followers or rows)
+        settings = {row["Variable_name"]: row["Value"] for row in await server.rows(SETTINGS)}
+        grouped = bool(settings.get("group_replication_group_name"))
+        self._replicates = bool(channels or followers or grouped)
         if not self._replicates:
             return None
-        settings = {row["Variable_name"]: row["Value"] for row in await server.rows(SETTINGS)}
-        if not (channels or followers or settings.get("group_replication_group_name")):
-            self._replicates = False
-            return None
+        if grouped:
+            self._due = min(self._due, moment + GROUP_EVERY)
         status = {row["Variable_name"]: row["Value"] for row in await server.rows(STATUS)}
         if followers and moment >= self._keyless_due:
             self._keyless = await _optional(_keyless(server))

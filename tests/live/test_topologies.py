@@ -10,6 +10,7 @@ import pytest
 
 from dbvigil.replication.report import Report
 from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
+from dbvigil.sandbox.options import Options
 from tests.support import breaking, groups
 from tests.support.observer import Observer, found
 from tests.support.servers import PrivateServers
@@ -138,7 +139,7 @@ async def test_a_group_of_three(private_server: PrivateServers) -> None:
         third.start()
 
 
-SEMISYNC = {
+SEMISYNC: dict[str, tuple[Options, Options, str]] = {
     "mysql-9.7": (
         {
             "plugin-load-add": "semisync_source.so;semisync_replica.so",
@@ -165,8 +166,8 @@ async def test_semi_synchronous_replication_that_falls_back(
     private_server: PrivateServers, name: str
 ) -> None:
     of_source, of_replica, stop = SEMISYNC[name]
-    source = breaking.server(private_server, name, **of_source)
-    replica = breaking.server(private_server, name, read_only="ON", **of_replica)
+    source = breaking.server(private_server, name, of_source)
+    replica = breaking.server(private_server, name, of_replica, read_only="ON")
     attach_replica(source, replica)
     await asyncio.to_thread(wait_until_caught_up, replica, source)
     async with observing(source=source, replica=replica) as observer:
@@ -182,7 +183,7 @@ async def test_semi_synchronous_replication_that_falls_back(
 async def test_a_worker_among_several_that_fails(private_server: PrivateServers, name: str) -> None:
     option = "replica_parallel_workers" if name.startswith("mysql") else "slave_parallel_threads"
     source = breaking.server(private_server, name)
-    replica = breaking.server(private_server, name, read_only="ON", **{option: "3"})
+    replica = breaking.server(private_server, name, {option: "3"}, read_only="ON")
     breaking.item_table(source)
     attach_replica(source, replica)
     pair = breaking.Pair(source, replica)

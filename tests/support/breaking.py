@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dbvigil.sandbox import PrivateServer, replication_options, wait_until_caught_up
+from dbvigil.sandbox.options import Options
 from tests.support.servers import PrivateServers
 from tests.support.waiting import wait_for
 
@@ -102,12 +103,14 @@ def item_table(server: PrivateServer, schema: str = "shop") -> None:
 def server(
     servers: PrivateServers,
     release: str,
+    options: Options | None = None,
+    /,
     *,
     domain: int = 0,
     within: tuple[str, ...] = (),
-    **options: str | int,
+    **more: str | int,
 ) -> PrivateServer:
-    """A small server that nothing is wrong about as a source or, with `read_only="ON"`, as a replica."""
+    """A small server that nothing is wrong about as a source or, with `read_only="ON"`, as a replica; `options` and `more` are its own."""
     return servers(
         release,
         within=within,
@@ -116,7 +119,8 @@ def server(
             "binlog-expire-logs-seconds": "2592000",
             "relay-log-recovery": "ON",
             "innodb-buffer-pool-size": "32M",
-            **options,
+            **(options or {}),
+            **more,
         },
     )
 

@@ -42,7 +42,8 @@ def _lost(view: View, group: Group) -> Iterator[Finding]:
             f"{name} is set up for the group {group.name}, whose members no longer name it."
             + _told(view, name),
             "Its error log says why it left or was expelled. Mend that (where it has rows of its own: compare, or build it anew by"
-            " CLONE), then START GROUP_REPLICATION; brings it back.",
+            " CLONE), then START GROUP_REPLICATION; brings it back, and where it went into offline mode SET"
+            " GLOBAL offline_mode = OFF;",
         )
 
 
