@@ -126,12 +126,29 @@ def long_transaction(setting: Setting) -> Iterator[None]:
         cursor.execute("COMMIT")
 
 
+@contextlib.contextmanager
+def large_transaction(setting: Setting) -> Iterator[None]:
+    """A transaction that takes as long on the replica as it took on the source: five seconds."""
+
+    def work() -> None:
+        with setting.source.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET SESSION binlog_format = 'STATEMENT'")
+            cursor.execute("INSERT INTO shop.other SELECT 2 + SLEEP(5)")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    thread.join()
+    setting.source.execute("DELETE FROM shop.other")
+
+
 SCENES = (
     Scene("written to", nothing),
     Scene("idle source", nothing, writes=False),
     Scene("held back by a lock", locked),
     Scene("applier stopped", stopped),
-    Scene("long transaction", long_transaction),
+    Scene("transaction long open", long_transaction),
+    Scene("large transaction", large_transaction),
     Scene("network cut", cut),
 )
 

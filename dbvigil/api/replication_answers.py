@@ -94,6 +94,10 @@ class ReplicaChannelSerializer(ReplicationChannelSerializer):  # type: ignore[mi
     )
     io_error_number = serializers.IntegerField(allow_null=True)
     sql_error_number = serializers.IntegerField(allow_null=True)
+    workers = serializers.IntegerField(allow_null=True, help_text="Threads that apply; null where unknown.")
+    workers_busy = serializers.IntegerField(
+        allow_null=True, help_text="How many of them work on something; null where unknown."
+    )
     cause = LagCauseSerializer(allow_null=True)
 
 

@@ -12,6 +12,7 @@ from dbvigil.collectors.witness import aside
 from dbvigil.errors import ServerError
 from dbvigil.keeping import Newest
 from dbvigil.replication.collecting import Collector
+from dbvigil.replication.courses import Courses
 from dbvigil.replication.standing import Standing
 from dbvigil.replication.storing import Seen
 from dbvigil.server import Server
@@ -35,27 +36,39 @@ class ReplicationVisits:
     trouble: str = ""
 
     async def after(
-        self, server: Server, snapshot: Snapshot | None, received: Mapping[str, Behind], moment: float
+        self, server: Server, snapshot: Snapshot | None, courses: Courses, interval: float, moment: float
     ) -> Snapshot | None:
         """Asks where that is due at `moment` (seconds of the loop's clock); the snapshot with what asking has cost.
 
-        `received` says how far each channel's receiver is behind its source, as far as that is known.
+        `courses` say how far each channel's receiver is behind its source, and whether anybody follows.
         """
-        if snapshot is None or not self.collector.due(snapshot, received, moment):
+        if snapshot is None:
+            return None
+        received, followed = courses.received(snapshot, interval), courses.is_followed(self.target.alias)
+        if not self.collector.due(snapshot, received, moment, followed=followed):
             return snapshot
-        seen, snapshot = await aside(server, snapshot, self._visit(server, snapshot, received, moment))
+        asking = self._visit(server, snapshot, received, moment, followed=followed)
+        seen, snapshot = await aside(server, snapshot, asking)
         if seen is not None:
             self.waiting.put(self.target.alias, self.token, seen)
             self.standing.seen(self.target.alias, seen.facts)
         return snapshot
 
     async def _visit(
-        self, server: Server, snapshot: Snapshot, received: Mapping[str, Behind], moment: float
+        self,
+        server: Server,
+        snapshot: Snapshot,
+        received: Mapping[str, Behind],
+        moment: float,
+        *,
+        followed: bool,
     ) -> Seen | None:
         trouble, seen = "", None
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
-                facts = await self.collector.read(server, self.target, snapshot, received, moment)
+                facts = await self.collector.read(
+                    server, self.target, snapshot, received, moment, followed=followed
+                )
             seen = Seen(snapshot.taken_at, facts)
         except TimeoutError:
             trouble = f"the server did not answer within {_LIMIT_SECONDS:g} s"

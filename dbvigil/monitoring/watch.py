@@ -142,10 +142,11 @@ class Watch:
                 again = snapshot is not None and bool(restarted(snapshot, previous))
                 house.standing.sampled(metrics)
                 found = self._judge(metrics, again, states)
-                received = {} if snapshot is None else house.courses.received(snapshot, house.interval)
                 if "replication" in _kinds(found).values():
                     # What is wrong is evidence too.
-                    snapshot = await replication.after(sampler.server, snapshot, received, loop.time())
+                    snapshot = await replication.after(
+                        sampler.server, snapshot, house.courses, house.interval, loop.time()
+                    )
                 seen, snapshot = await _evidence(
                     sampler, visits, locks, house.standing, _kinds(found), metrics.timestamp, snapshot
                 )
@@ -159,7 +160,9 @@ class Watch:
                 )
                 first_look = first_look and metrics.up is None
                 snapshot = await locks.after(sampler.server, snapshot, loop.time())
-                snapshot = await replication.after(sampler.server, snapshot, received, loop.time())
+                snapshot = await replication.after(
+                    sampler.server, snapshot, house.courses, house.interval, loop.time()
+                )
                 snapshot = await held.after(sampler.server, snapshot, loop.time())
                 snapshot = await visits.after(sampler.server, snapshot, loop.time())
                 changed = None if found.states == states else _stored(found.states)

@@ -80,7 +80,7 @@ OLD_REPLICAS = "SHOW SLAVE HOSTS"
 MEMBERS = """
     SELECT MEMBER_ID AS uuid, MEMBER_HOST AS host, MEMBER_PORT AS port, MEMBER_STATE AS state, MEMBER_ROLE AS role,
            MEMBER_VERSION AS version
-      FROM performance_schema.replication_group_members WHERE MEMBER_ID <> ''"""
+      FROM performance_schema.replication_group_members"""
 
 # Channels of a group are in no SHOW REPLICA STATUS.
 MEMBER_ERRORS = """
@@ -142,13 +142,19 @@ class Collector:
             True  # Not known before the first look: a member of a group has neither channel nor follower.
         )
 
-    def due(self, snapshot: Snapshot, received: Mapping[str, Behind], moment: float) -> bool:
-        """Whether to ask after this sample; `moment` in seconds of any clock that goes evenly."""
+    def due(
+        self, snapshot: Snapshot, received: Mapping[str, Behind], moment: float, *, followed: bool = False
+    ) -> bool:
+        """Whether to ask after this sample; `moment` in seconds of any clock that goes evenly.
+
+        `followed`: another server names this one as its source, though it may not be connected.
+        """
         readings = snapshot.readings
-        if not readings.get("replication", {}).get("channels") and not _dump_threads(readings):
+        followed = followed or bool(_dump_threads(readings))
+        if not readings.get("replication", {}).get("channels") and not followed:
             # A server that replicated until now is asked once more, so that nobody goes on believing so.
             return self._replicates and moment >= self._due
-        return moment >= self._due or _key(snapshot, received) != self._key
+        return moment >= self._due or _key(snapshot, received, followed=followed) != self._key
 
     async def read(
         self,
@@ -157,24 +163,28 @@ class Collector:
         snapshot: Snapshot,
         received: Mapping[str, Behind],
         moment: float,
+        *,
+        followed: bool = False,
     ) -> Facts | None:
         """Asks the server; None where it turns out to replicate nothing. Raises `ServerError`s."""
         own, before = _own_transactions(snapshot), self._own
         # What it wrote itself is held against its source at the visit after: see `findings.errant`.
         self._due, self._own = moment + (EVERY if own == before else 0.0), own
-        self._key = _key(snapshot, received)
         info, readings = snapshot.server, snapshot.readings
-        members = await _members(server)
+        followers = followed or bool(_dump_threads(readings))
+        self._key = _key(snapshot, received, followed=followers)
+        # One that is not in its group has a row without a name, or none.
+        members = [row for row in await _members(server) if row["uuid"]]
         channels = readings.get("replication", {}).get("channels", ())
-        followers = _dump_threads(readings)
-        if members:
-            self._due = min(self._due, moment + GROUP_EVERY)
         if any(map(_is_behind, channels)):
             self._due = min(self._due, moment + BEHIND_EVERY)
-        self._replicates = bool(channels or followers or members)
+        settings = {row["Variable_name"]: row["Value"] for row in await server.rows(SETTINGS)}
+        grouped = bool(settings.get("group_replication_group_name"))
+        self._replicates = bool(channels or followers or grouped)
         if not self._replicates:
             return None
-        settings = {row["Variable_name"]: row["Value"] for row in await server.rows(SETTINGS)}
+        if grouped:
+            self._due = min(self._due, moment + GROUP_EVERY)
         status = {row["Variable_name"]: row["Value"] for row in await server.rows(STATUS)}
         if followers and moment >= self._keyless_due:
             self._keyless = await _optional(_keyless(server))
@@ -209,7 +219,7 @@ def _dump_threads(readings: Readings) -> int:
     return number(readings.get("sessions", {}).get("dump_threads")) or 0  # type: ignore[return-value]
 
 
-def _key(snapshot: Snapshot, received: Mapping[str, Behind]) -> object:
+def _key(snapshot: Snapshot, received: Mapping[str, Behind], *, followed: bool) -> object:
     """Changes with what people want to know at once."""
     readings = snapshot.readings
     watched = (
@@ -224,7 +234,7 @@ def _key(snapshot: Snapshot, received: Mapping[str, Behind]) -> object:
         snapshot.connection,
         readings.get("status", {}).get("settings", {}).get("read_only"),
         _own_transactions(snapshot),
-        bool(_dump_threads(readings)),
+        followed,
         tuple(
             (
                 row["name"],

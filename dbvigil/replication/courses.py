@@ -23,6 +23,7 @@ class Courses:
     def __init__(self) -> None:
         self._servers: dict[str, Identity] = {}
         self._courses: dict[str, Course] = {}
+        self._sources: dict[str, frozenset[str]] = {}
         self._met: set[tuple[str, str, str]] = set()
         self._heard: dict[tuple[str, str, str], str] = {}
 
@@ -36,6 +37,9 @@ class Courses:
             # Another server at the same address has a course of its own.
             self.forget(alias)
         self._servers[alias] = found
+        rows = snapshot.readings.get("replication", {}).get("channels", ())
+        sources = (source_of(row, self._servers.values()) for row in rows)
+        self._sources[alias] = frozenset(source[0] for source in sources if source is not None)
         if position:
             moment = snapshot.monotonic + snapshot.collection_ms / 2000
             self._courses.setdefault(alias, Course()).add("".join(str(position).split()), moment)
@@ -44,8 +48,13 @@ class Courses:
         """That this monitor samples a server no longer."""
         self._servers.pop(alias, None)
         self._courses.pop(alias, None)
+        self._sources.pop(alias, None)
         self._met = {met for met in self._met if alias not in (met[0], met[2])}
         self._heard = {met: heard for met, heard in self._heard.items() if alias not in (met[0], met[2])}
+
+    def is_followed(self, alias: str) -> bool:
+        """Whether a server that is sampled here names this one as its source, connected or not."""
+        return any(alias in sources for sources in self._sources.values())
 
     def applied(self, snapshot: Snapshot, interval: float) -> dict[str, Behind]:
         """How far behind its source each channel of a replica is, by the channel's name; of sources that are not known, nothing."""

@@ -81,6 +81,15 @@ def _database(
     }
 
 
+def _workers(row: Mapping[str, Any], replica: Facts) -> dict[str, int | None]:
+    """How many threads apply, and how many of them work on something. MariaDB has one that applies by itself where none are set."""
+    applier = row.get("applier") or {}
+    if replica.is_mariadb:
+        threads = replica.number("slave_parallel_threads")
+        return {"workers": None if threads is None else max(1, int(threads)), "workers_busy": None}
+    return {"workers": applier.get("workers"), "workers_busy": applier.get("busy")}
+
+
 def _channel(
     channel: ReplicationChannel, row: Mapping[str, Any], replica: Facts, view: View
 ) -> dict[str, Any]:
@@ -91,5 +100,6 @@ def _channel(
         "source": None if source is None else source.database,
         "io_error_number": row.get("io_error_number") or None,
         "sql_error_number": row.get("sql_error_number") or None,
+        **_workers(row, replica),
         "cause": None if why is None else why.to_dict(),
     }

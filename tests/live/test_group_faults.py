@@ -190,7 +190,7 @@ async def test_a_member_that_is_lost_is_told(three: Three, fault: Fault) -> None
         await asyncio.to_thread(fault.mends, three)
     if fault.mends is not leave:
         async with observing(three) as observer:
-            await observer.until_found(seconds=40)
+            await observer.until(lambda seen: found(seen) == [] and len(seen.databases) == 3, seconds=40)
 
 
 def test_the_documentation_has_every_fault_of_a_group() -> None:

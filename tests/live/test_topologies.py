@@ -10,7 +10,8 @@ import pytest
 
 from dbvigil.replication.report import Report
 from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
-from tests.support import groups
+from dbvigil.sandbox.options import Options
+from tests.support import breaking, groups
 from tests.support.observer import Observer, found
 from tests.support.servers import PrivateServers
 
@@ -138,28 +139,60 @@ async def test_a_group_of_three(private_server: PrivateServers) -> None:
         third.start()
 
 
-async def test_semi_synchronous_replication_that_falls_back(private_server: PrivateServers) -> None:
-    options = {**replication_options("mysql"), "plugin-load-add": "semisync_source.so;semisync_replica.so"}
-    keep = {"binlog-expire-logs-seconds": "2592000"}
-    source = private_server(
-        "mysql-9.7",
-        options={
-            **options,
-            **keep,
+SEMISYNC: dict[str, tuple[Options, Options, str]] = {
+    "mysql-9.7": (
+        {
+            "plugin-load-add": "semisync_source.so;semisync_replica.so",
             "loose-rpl-semi-sync-source-enabled": "ON",
             "loose-rpl-semi-sync-source-timeout": 200,
         },
-    )
-    replica = private_server(
-        "mysql-9.7",
-        options={**options, **keep, "loose-rpl-semi-sync-replica-enabled": "ON", "read-only": "ON"},
-    )
+        {
+            "plugin-load-add": "semisync_source.so;semisync_replica.so",
+            "loose-rpl-semi-sync-replica-enabled": "ON",
+        },
+        "STOP REPLICA IO_THREAD",
+    ),
+    "mariadb-10.11": (
+        {"rpl-semi-sync-master-enabled": "ON", "rpl-semi-sync-master-timeout": 200},
+        {"rpl-semi-sync-slave-enabled": "ON"},
+        "STOP SLAVE IO_THREAD",
+    ),
+}
+"""By release: the source's options, the replica's, and what takes the replica away."""
+
+
+@TWO
+async def test_semi_synchronous_replication_that_falls_back(
+    private_server: PrivateServers, name: str
+) -> None:
+    of_source, of_replica, stop = SEMISYNC[name]
+    source = breaking.server(private_server, name, of_source)
+    replica = breaking.server(private_server, name, of_replica, read_only="ON")
     attach_replica(source, replica)
     await asyncio.to_thread(wait_until_caught_up, replica, source)
     async with observing(source=source, replica=replica) as observer:
         await observer.until_found()
-        replica.execute("STOP REPLICA IO_THREAD")
+        replica.execute(stop)
         source.execute("CREATE DATABASE shop")
     async with observing(source=source, replica=replica) as observer:
         seen = await observer.until_found(("replica", "receiver_stopped"), ("source", "semisync_degraded"))
         assert len(seen.topology.edges) == 1
+
+
+@TWO
+async def test_a_worker_among_several_that_fails(private_server: PrivateServers, name: str) -> None:
+    option = "replica_parallel_workers" if name.startswith("mysql") else "slave_parallel_threads"
+    source = breaking.server(private_server, name)
+    replica = breaking.server(private_server, name, {option: "3"}, read_only="ON")
+    breaking.item_table(source)
+    attach_replica(source, replica)
+    pair = breaking.Pair(source, replica)
+    await asyncio.to_thread(pair.catch_up)
+    async with observing(source=source, replica=replica) as observer:
+        seen = await observer.until_found()
+        (channel,) = seen.databases["replica"]["channels"]
+        assert channel["workers"] == 3
+        await asyncio.to_thread(breaking.duplicate_key, pair)
+        await observer.until_found(("replica", "duplicate_key"))
+        await asyncio.to_thread(breaking.no_duplicate_key, pair)
+        await observer.until_found()

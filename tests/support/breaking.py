@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dbvigil.sandbox import PrivateServer, replication_options, wait_until_caught_up
+from dbvigil.sandbox.options import Options
 from tests.support.servers import PrivateServers
 from tests.support.waiting import wait_for
 
@@ -100,9 +101,16 @@ def item_table(server: PrivateServer, schema: str = "shop") -> None:
 
 
 def server(
-    servers: PrivateServers, release: str, *, domain: int = 0, within: tuple[str, ...] = (), **options: str
+    servers: PrivateServers,
+    release: str,
+    options: Options | None = None,
+    /,
+    *,
+    domain: int = 0,
+    within: tuple[str, ...] = (),
+    **more: str | int,
 ) -> PrivateServer:
-    """A small server that nothing is wrong about as a source or, with `read_only="ON"`, as a replica."""
+    """A small server that nothing is wrong about as a source or, with `read_only="ON"`, as a replica; `options` and `more` are its own."""
     return servers(
         release,
         within=within,
@@ -111,7 +119,8 @@ def server(
             "binlog-expire-logs-seconds": "2592000",
             "relay-log-recovery": "ON",
             "innodb-buffer-pool-size": "32M",
-            **options,
+            **(options or {}),
+            **more,
         },
     )
 

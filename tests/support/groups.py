@@ -71,6 +71,8 @@ def rejoin(member: PrivateServer, count: int = 3) -> None:
     """Brings a member back that has left or was expelled, and waits until all are together."""
     member.execute("STOP GROUP_REPLICATION")
     member.execute("START GROUP_REPLICATION")
+    # A member that failed refuses everybody but administrators until it is told otherwise.
+    member.execute("SET GLOBAL offline_mode = OFF")
     wait_for(lambda: online(member) == count, "the member to be back", 60)
 
 

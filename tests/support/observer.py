@@ -94,9 +94,12 @@ class Observer:
         self, alias: str, snapshot: Snapshot, received: dict[str, Behind], moment: float
     ) -> None:
         collector, sampler = self._collectors[alias], self._samplers[alias]
-        if not collector.due(snapshot, received, moment):
+        followed = self._courses.is_followed(alias)
+        if not collector.due(snapshot, received, moment, followed=followed):
             return
-        facts = await collector.read(sampler.server, sampler.target, snapshot, received, moment)
+        facts = await collector.read(
+            sampler.server, sampler.target, snapshot, received, moment, followed=followed
+        )
         if facts is None:
             self.facts.pop(alias, None)
         else:

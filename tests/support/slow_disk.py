@@ -35,17 +35,10 @@ class SlowDisk:
             (pytest.fail if os.environ.get("CI") else pytest.skip)("a slow disk needs a C compiler")
         self._flag, source, library = folder / "slow", folder / "slow.c", folder / "slow.so"
         source.write_text(_SOURCE)
-        command = [
-            compiler,
-            "-shared",
-            "-fPIC",
-            f"-DMICROSECONDS={seconds * 1e6:.0f}",
-            "-o",
-            library,
-            source,
-            "-ldl",
-        ]
-        subprocess.run(command, check=True, capture_output=True)
+        flags = ["-shared", "-fPIC", f"-DMICROSECONDS={seconds * 1e6:.0f}"]
+        subprocess.run(
+            [compiler, *flags, "-o", str(library), str(source), "-ldl"], check=True, capture_output=True
+        )
         self.within = ("env", f"LD_PRELOAD={library}", f"SLOW_DISK={self._flag}")
 
     def begin(self) -> None:

@@ -248,6 +248,11 @@ def test_groups(states: tuple[str, ...], expected: list[tuple[str, str]]) -> Non
     assert found(grouped(1, seen), grouped(2, seen), third) == expected
 
 
+def test_a_group_that_nobody_is_in_is_told() -> None:
+    assert found(*(grouped(number, []) for number in (1, 2))) == [("a", "member_lost"), ("b", "member_lost")]
+    assert found(grouped(1, members(a="ONLINE")), grouped(2, [])) == [("b", "member_lost")]
+
+
 def test_no_majority_is_told_of_a_member_that_is_left() -> None:
     seen = members(a="UNREACHABLE", b="UNREACHABLE", c="ONLINE")
     assert ("c", "no_quorum") in found(grouped(3, seen))

@@ -17,6 +17,7 @@ def groups(view: View) -> Iterator[Finding]:
         for member in group.members:
             if member.state == "RECOVERING":
                 yield _recovering(view, group, member)
+    yield from _nobody(view)
 
 
 def _lost(view: View, group: Group) -> Iterator[Finding]:
@@ -41,8 +42,27 @@ def _lost(view: View, group: Group) -> Iterator[Finding]:
             f"{name} is set up for the group {group.name}, whose members no longer name it."
             + _told(view, name),
             "Its error log says why it left or was expelled. Mend that (where it has rows of its own: compare, or build it anew by"
-            " CLONE), then START GROUP_REPLICATION; brings it back.",
+            " CLONE), then START GROUP_REPLICATION; brings it back, and where it went into offline mode SET"
+            " GLOBAL offline_mode = OFF;",
         )
+
+
+def _nobody(view: View) -> Iterator[Finding]:
+    """Servers that are set up for a group which no monitored server is in."""
+    known = {group.name for group in view.topology.groups}
+    for one in view.answering:
+        name = one.text("group_replication_group_name")
+        if name and name not in known:
+            yield Finding(
+                "member_lost",
+                "critical",
+                one.database,
+                "A server is not in its group",
+                f"{one.database} is set up for the group {name}, and no monitored server is in it."
+                + _told(view, one.database),
+                "START GROUP_REPLICATION; joins it. Where the whole group has stopped, the member that has most of gtid_executed begins it"
+                " anew (group_replication_bootstrap_group = ON for that one start), then the others join.",
+            )
 
 
 def _quorum(group: Group) -> Iterator[Finding]:
