@@ -144,7 +144,7 @@ async def test_an_index_that_helps_is_verified(proved: PrivateServer, folder: Pa
     before = counters(proved)
     (proof,) = await proofs(proved, [query(BY_CODE)], [candidate("orders", "code")])
     assert proof.outcome == "verified", proof
-    assert proof.speed_up is not None and proof.speed_up > 20
+    assert proof.speed_up is not None and proof.speed_up > 5
     assert proof.interval is not None and proof.interval[0] <= proof.speed_up <= proof.interval[1]
     assert proof.before is not None and proof.after is not None
     assert proof.before["rows_read"] >= 20_000 and proof.after["rows_read"] <= 10
@@ -169,7 +169,7 @@ async def test_several_candidates_in_one_sandbox(proved: PrivateServer, folder: 
     misleading, refused, unknown, useless = await proofs(proved, workload, wanted)
     # It finds the rows of one code, and misleads the server where a page is asked for in its order.
     assert misleading.outcome in ("harmful", "estimated"), misleading
-    assert misleading.speed_up is not None and misleading.speed_up > 20
+    assert misleading.speed_up is not None and misleading.speed_up > 5
     assert (refused.outcome, unknown.outcome) == ("untested", "untested")
     assert "1072" in refused.reason and "nowhere" in unknown.reason
     assert useless.outcome == "no_gain", useless

@@ -92,6 +92,9 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FACTS, "estimated", "statement q2"),
         # Where one size is as large as the real table, a plan that gains nothing does no harm there either, and fewer rows say nothing.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FULL, "verified", ""),
+        # But for the first rows of an order: other values may have to be looked for until the end.
+        ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2", lured=True)], FULL, "estimated", "next to nothing"),
+        ([GOOD], [trial((SCAN_SMALL, FOUND), (SCAN, FOUND), name="q2", lured=True)], FULL, "verified", ""),
         ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FACTS, "harmful", "q2"),
         ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FULL, "verified", ""),
         ([GOOD], [BAD], FULL, "harmful", "q2"),

@@ -47,8 +47,7 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One statement with one class of values, in each size of the sample, the smaller first. `lured`: it has a LIMIT, and with the index
-    forced needs no sort: for the first rows of an order servers choose what is dearer by far. `margin`: by which factor the server itself
-    expects more of the plan that was forced than of the one it has chosen, None where none was.
+    needs no sort: for the first rows of an order servers choose what is dearer by far.
     """
 
     query_id: str
@@ -57,7 +56,6 @@ class Trial:
     weight: float = 1.0
     alike: bool = True
     lured: bool = False
-    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +270,11 @@ def _by_clock(trial: Trial, facts: Facts) -> float:
 
 
 def _idle(trial: Trial, facts: Facts) -> bool:
-    """Whether the index changes a plan for nothing, where there is something to gain: on a larger table that may as well be a loss."""
+    """Whether the index changes a plan for nothing, where there is something to gain: on a larger table that may as well be a loss. Where
+    rows are read in an order until there are enough of them, so it may for other values.
+    """
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
-    return used and not _whole(trial, facts) and _ratio(trial, facts) < _GAINS
+    return used and (trial.lured or not _whole(trial, facts)) and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
