@@ -13,12 +13,13 @@ from sqlglot import exp
 from dbvigil.errors import StatementFailed
 from dbvigil.queries.parse import parse
 from dbvigil.queries.proof import writes
+from dbvigil.queries.proof.copying import Copied
 from dbvigil.queries.proof.literals import Case
 from dbvigil.queries.proof.measure import ANALYZE, Meter, Run, Weights
 from dbvigil.queries.proof.place import Sandbox
 from dbvigil.queries.proof.sampling import Name
 from dbvigil.queries.proof.statements import Statement
-from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, Facts, Pair, Trial, judge
+from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, Facts, Pair, Trial, judge, whole
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.queries.schema import Table
 from dbvigil.queries.workload import Candidate
@@ -56,6 +57,7 @@ class Bench:
     meter: Meter
     deadline: float
     weights: Weights
+    copied: Copied
     _before: dict[str, Run] = field(default_factory=dict)
 
     async def attempt(self, candidate: Candidate, table: Table, statements: Sequence[Statement]) -> Tried:
@@ -92,9 +94,10 @@ class Bench:
                 if statement.query.query_id not in failed:
                     group = served if statement.query.query_id in candidate.serves else others
                     group += await self._trials(statement, rows, table)
-            if judge(served, others, Facts(0, self.weights, timed=self.meter.timed)).outcome == "verified":
-                served = await self._forced(served, reading, table)
-                others = await self._forced(others, reading, table)
+            facts = Facts(self.copied.full(name), self.weights, timed=self.meter.timed)
+            if judge(served, others, facts).outcome == "verified":
+                served = await self._forced(served, reading, table, facts)
+                others = await self._forced(others, reading, table, facts)
             after = await writes.milliseconds(server, self.meter, table, homes["big"], candidate)
         finally:
             await self._remove(places.values())
@@ -152,9 +155,9 @@ class Bench:
         return before, after
 
     async def _forced(
-        self, trials: Sequence[Trial], reading: Sequence[Statement], table: Table
+        self, trials: Sequence[Trial], reading: Sequence[Statement], table: Table, facts: Facts
     ) -> list[Trial]:
-        """The trials, with what the index would cost in the larger sample where the server has passed it over."""
+        """The trials, with what the index would cost in the larger size where the server has passed it over and may not always."""
         found = []
         statements = {one.query.query_id: one for one in reading}
         for trial in trials:
@@ -164,7 +167,8 @@ class Bench:
             self._check()
             plan = await self._explained(text) if text else []
             lured = trial.lured if last.used else _ordered(statement, plan)
-            if any(INDEX in str(row.get("key") or "") for row in plan):
+            open_still = lured or not whole(trial, facts)
+            if open_still and any(INDEX in str(row.get("key") or "") for row in plan):
                 patience = max(_LEAST_PATIENCE, _PATIENCE * last.before.least / 1000)
                 last = replace(last, forced=await self.meter.measure(text, patience))
             found.append(replace(trial, pairs=(*trial.pairs[:-1], last), lured=lured))

@@ -151,7 +151,8 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
     found = []
     for trial in everything:
         pair = trial.pairs[-1]
-        if pair.forced is None or facts.full_rows <= pair.rows:
+        # Among as many rows as the real table has, only what depends on where in an order the rows lie is still open.
+        if pair.forced is None or not facts.full_rows or (whole(trial, facts) and not trial.lured):
             continue
         work = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
         before = worked(pair, facts, after=False)
@@ -214,10 +215,11 @@ def _total(trials: Sequence[Trial], facts: Facts) -> float:
 
 def _telling(trial: Trial, facts: Facts) -> tuple[Pair, ...]:
     """The sizes whose plans say something of the real table: beside one that is as large, fewer rows say nothing."""
-    return trial.pairs[-1:] if _whole(trial, facts) else trial.pairs
+    return trial.pairs[-1:] if whole(trial, facts) else trial.pairs
 
 
-def _whole(trial: Trial, facts: Facts) -> bool:
+def whole(trial: Trial, facts: Facts) -> bool:
+    """Whether the larger size is that of the real table, or nearly."""
     return trial.pairs[-1].rows >= _NEARLY_ALL * facts.full_rows
 
 
@@ -274,12 +276,12 @@ def _idle(trial: Trial, facts: Facts) -> bool:
     rows are read in an order until there are enough of them, so it may for other values.
     """
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
-    return used and (trial.lured or not _whole(trial, facts)) and _ratio(trial, facts) < _GAINS
+    return used and (trial.lured or not whole(trial, facts)) and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
     """Whether the larger sample gains clearly less than the smaller, so that a still larger table might gain nothing."""
-    if len(trial.pairs) < 2 or _whole(trial, facts):
+    if len(trial.pairs) < 2 or whole(trial, facts):
         return False
     gains = [cost(pair, facts, after=False) / cost(pair, facts, after=True) for pair in trial.pairs]
     return gains[0] > WORTH and gains[-1] < _SHRINKS * gains[0] and _ratio(trial, facts) < WORTH
