@@ -23,6 +23,8 @@ NEGLIGIBLE_MS = 0.2
 """A difference below this is the machine's noise and nobody's concern."""
 _WORTH_GAINING_MS = 1.0
 _GAINS = 1.2
+_GAINS_IN_ORDER = 2.0
+"""Values that half as many rows have are looked for twice as long in an order."""
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
 _NEARLY_ALL = 0.8
@@ -131,7 +133,7 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
     idle = next((one for one in everything if _idle(one, facts)), None)
     if idle is not None and slowdown <= SLOWER:
         found.append(
-            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains next to nothing"
+            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains little or nothing"
         )
     if any(not _complete(trial) for trial in everything):
         found.append("a statement was ended by the time limit")
@@ -161,7 +163,7 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
             continue
         if not pair.forced.complete:
             factor = max(factor, _UNLIKELY + 1)
-        if trial.lured or factor <= _UNLIKELY:
+        if factor <= _UNLIKELY or (trial.lured and not whole(trial, facts)):
             found.append((factor, trial))
     if not found:
         return []
@@ -276,7 +278,9 @@ def _idle(trial: Trial, facts: Facts) -> bool:
     rows are read in an order until there are enough of them, so it may for other values.
     """
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
-    return used and (trial.lured or not whole(trial, facts)) and _ratio(trial, facts) < _GAINS
+    if trial.lured:
+        return used and _ratio(trial, facts) < _GAINS_IN_ORDER
+    return used and not whole(trial, facts) and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
