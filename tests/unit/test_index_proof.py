@@ -118,6 +118,10 @@ def passed_over(forced: Run) -> Trial:
         ([GOOD], [passed_over(MISLED)], FULL, "verified", ""),
         ([GOOD], [replace(passed_over(MISLED), lured=True)], FULL, "estimated", "times slower"),
         ([GOOD], [replace(passed_over(ABSURD), lured=True)], FULL, "verified", ""),
+        # A server that believes its table to be several times as large may choose otherwise among as many rows.
+        ([GOOD], [passed_over(MISLED)], replace(FULL, believed=50_000), "verified", ""),
+        ([GOOD], [passed_over(MISLED)], replace(FULL, believed=160_000), "estimated", "times slower"),
+        ([GOOD], [passed_over(MISLED)], replace(FULL, believed=10_000), "estimated", "times slower"),
         # With all rows there is nothing that the sample does not show.
         ([GOOD], [passed_over(MISLED)], replace(FACTS, full_rows=0), "verified", ""),
     ],

@@ -60,7 +60,7 @@ def proof_of(
         )
     algorithm, lock, note = online_ddl(table, candidate, info.flavor, info.version)
     full = copied.full(name) if share < 1 else 0
-    verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts), tried.timed))
+    verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts), tried.timed, table.rows))
     best = verdict.best.pairs[-1] if verdict.best else None
     reason = verdict.reason
     if verdict.outcome == "untested":

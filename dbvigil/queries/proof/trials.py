@@ -94,7 +94,7 @@ class Bench:
                 if statement.query.query_id not in failed:
                     group = served if statement.query.query_id in candidate.serves else others
                     group += await self._trials(statement, rows, table)
-            facts = Facts(self.copied.full(name), self.weights, timed=self.meter.timed)
+            facts = Facts(self.copied.full(name), self.weights, timed=self.meter.timed, believed=table.rows)
             if judge(served, others, facts).outcome == "verified":
                 served = await self._forced(served, reading, table, facts)
                 others = await self._forced(others, reading, table, facts)

@@ -27,7 +27,9 @@ _GAINS_IN_ORDER = 2.0
 """Values that half as many rows have are looked for twice as long in an order."""
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
-_NEARLY_ALL = 0.8
+_NEARLY_ALL = 0.9
+_AMISS = 1.5
+"""By so much statistics may be wrong, and a server chooses mostly as it would by right ones."""
 _SHRINKS = 0.8
 _STEEPEST = 1.2
 
@@ -63,13 +65,15 @@ class Trial:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What else bears on a verdict. `full_rows`: rows of the real table, 0 where the sample is the whole of it. `doubts`: why executions in
-    this sample prove less. `timed`: times are the processor's, which other work on the machine does not lengthen.
+    this sample prove less. `timed`: times are the processor's, which other work on the machine does not lengthen. `believed`: rows that the
+    real table has by its server's statistics, None where that does not matter.
     """
 
     full_rows: int
     weights: Weights
     doubts: tuple[str, ...] = ()
     timed: bool = False
+    believed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +225,11 @@ def _telling(trial: Trial, facts: Facts) -> tuple[Pair, ...]:
 
 
 def whole(trial: Trial, facts: Facts) -> bool:
-    """Whether the larger size is that of the real table, or nearly."""
-    return trial.pairs[-1].rows >= _NEARLY_ALL * facts.full_rows
+    """Whether the larger size is nearly that of the real table, and what its server believes that to be: by that it chooses."""
+    rows = trial.pairs[-1].rows
+    if not facts.full_rows or facts.believed is None:
+        return rows >= _NEARLY_ALL * facts.full_rows
+    return rows >= _NEARLY_ALL * facts.full_rows and rows / _AMISS <= facts.believed <= rows * _AMISS
 
 
 def _slowdown(trial: Trial, facts: Facts) -> float:
