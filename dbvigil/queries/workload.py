@@ -53,7 +53,8 @@ class Proof:
     - estimated: likely, but the executions do not prove it (too few, or too far apart). no_gain: proved not to be worth it.
     - harmful: it makes a statement of the workload slower. untested: `reason` says why it could not be tried.
 
-    `before`/`after`: `{"rows_read", "pages", "milliseconds"}` of the statement that gains most. `queries`: one row a statement that was
+    `before`/`after`: `{"rows_read", "pages", "milliseconds"}` of the statement that gains most, the
+    processor's where they can be seen. `queries`: one row a statement that was
     executed, with the same figures for each class of literals (hot, median, cold). `write_cost`: percent by which the
     engine's work of writing to the table grows, commits aside. `sample`: `{"share", "rows", "sizes"}`. `build_seconds`: how long the DDL is
     expected to run on the real table; `algorithm`: how. `cost`: `{"rows_read", "seconds"}` that was taken from the monitored server.

@@ -144,7 +144,7 @@ async def test_an_index_that_helps_is_verified(proved: PrivateServer, folder: Pa
     before = counters(proved)
     (proof,) = await proofs(proved, [query(BY_CODE)], [candidate("orders", "code")])
     assert proof.outcome == "verified", proof
-    assert proof.speed_up is not None and proof.speed_up > 20
+    assert proof.speed_up is not None and proof.speed_up > 5
     assert proof.interval is not None and proof.interval[0] <= proof.speed_up <= proof.interval[1]
     assert proof.before is not None and proof.after is not None
     assert proof.before["rows_read"] >= 20_000 and proof.after["rows_read"] <= 10
@@ -169,7 +169,7 @@ async def test_several_candidates_in_one_sandbox(proved: PrivateServer, folder: 
     misleading, refused, unknown, useless = await proofs(proved, workload, wanted)
     # It finds the rows of one code, and misleads the server where a page is asked for in its order.
     assert misleading.outcome in ("harmful", "estimated"), misleading
-    assert misleading.speed_up is not None and misleading.speed_up > 20
+    assert misleading.speed_up is not None and misleading.speed_up > 5
     assert (refused.outcome, unknown.outcome) == ("untested", "untested")
     assert "1072" in refused.reason and "nowhere" in unknown.reason
     assert useless.outcome == "no_gain", useless
@@ -232,6 +232,35 @@ async def test_joined_rows_stay_together_arrive_as_they_were_and_grow(
     finally:
         await source.close()
     assert nothing_left(folder)
+
+
+async def test_a_table_whose_numbers_have_no_room_does_not_grow(proved: PrivateServer) -> None:
+    proved.execute(
+        f"CREATE TABLE {DATABASE}.marks (id TINYINT UNSIGNED PRIMARY KEY, customer_id INT NOT NULL, KEY (customer_id))"
+    )
+    source = monitored(proved)
+    try:
+        proved.execute(f"INSERT INTO {DATABASE}.marks SELECT id, 1 FROM {DATABASE}.customers WHERE id <= 200")
+        proved.execute(f"ANALYZE TABLE {DATABASE}.marks")
+        schema = await read_schema(
+            source, {("", "marks"), ("", "customers"), ("", "orders")}, default=DATABASE
+        )
+        purse = Purse(source, Budget(rows=8_000, load_share=100))
+        joined = OF_REGION.replace("WHERE", "JOIN marks m ON m.customer_id = c.id WHERE")
+        plan = plan_sample([query(joined)], list(schema.tables.values()), schema, 8_000)
+        async with sandbox_for(source, [DATABASE]) as place:
+            await make_tables(purse, place.server, plan, place.small, place.big)
+            copied = await copy(purse, place.server, plan, place.small)
+            await two_sizes(place.server, plan, copied, place.small, place.big, place.own)
+            (marks,) = await place.server.rows(f"SELECT COUNT(*) AS n FROM {place.big[DATABASE]}.marks")
+            (customers,) = await place.server.rows(
+                f"SELECT COUNT(*) AS n FROM {place.big[DATABASE]}.customers"
+            )
+        assert (marks["n"], copied.loose) == (200, {(DATABASE, "marks")})
+        assert customers["n"] > 1_500
+    finally:
+        await source.close()
+        proved.execute(f"DROP TABLE {DATABASE}.marks")
 
 
 def fan_out(rows: list[dict[str, Any]]) -> dict[int, int]:

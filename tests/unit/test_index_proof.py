@@ -87,11 +87,14 @@ def passed_over(forced: Run) -> Trial:
         # One that the server leaves alone is not judged by the clock.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 400, 16.0)), name="q2", used=False)], FACTS, "verified", ""),
         # Used for one class of values without any gain: on the real table that may as well be a loss.
-        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains next to nothing"),
+        ([GOOD, trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)))], [], FACTS, "estimated", "gains little"),
         # The same of a statement that did not ask for it.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FACTS, "estimated", "statement q2"),
         # Where one size is as large as the real table, a plan that gains nothing does no harm there either, and fewer rows say nothing.
         ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(40_000, 390, 7.9)), name="q2")], FULL, "verified", ""),
+        # But for the first rows of an order: other values may have to be looked for until the end.
+        ([GOOD], [trial((SCAN_SMALL, SCAN_SMALL), (SCAN, run(30_000, 300, 5.9)), lured=True)], FULL, "estimated", "gains little"),
+        ([GOOD], [trial((SCAN_SMALL, FOUND), (SCAN, FOUND), name="q2", lured=True)], FULL, "verified", ""),
         ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FACTS, "harmful", "q2"),
         ([GOOD], [trial((SCAN_SMALL, MISLED_SMALL), (SCAN, SCAN), name="q2")], FULL, "verified", ""),
         ([GOOD], [BAD], FULL, "harmful", "q2"),
@@ -111,6 +114,14 @@ def passed_over(forced: Run) -> Trial:
         # Nobody's estimate is as wrong as that, but for what a LIMIT promises.
         ([GOOD], [passed_over(ABSURD)], FACTS, "verified", ""),
         ([GOOD], [replace(passed_over(ABSURD), lured=True)], FACTS, "estimated", "times slower"),
+        # Among as many rows as there are it would choose the same, but for what depends on where in an order the rows lie.
+        ([GOOD], [passed_over(MISLED)], FULL, "verified", ""),
+        ([GOOD], [replace(passed_over(MISLED), lured=True)], FULL, "estimated", "times slower"),
+        ([GOOD], [replace(passed_over(ABSURD), lured=True)], FULL, "verified", ""),
+        # A server that believes its table to be several times as large may choose otherwise among as many rows.
+        ([GOOD], [passed_over(MISLED)], replace(FULL, believed=50_000), "verified", ""),
+        ([GOOD], [passed_over(MISLED)], replace(FULL, believed=160_000), "estimated", "times slower"),
+        ([GOOD], [passed_over(MISLED)], replace(FULL, believed=10_000), "estimated", "times slower"),
         # With all rows there is nothing that the sample does not show.
         ([GOOD], [passed_over(MISLED)], replace(FACTS, full_rows=0), "verified", ""),
     ],

@@ -53,6 +53,10 @@ class Copied:
     blocks: dict[Name, list[Block]] = field(default_factory=dict)
     short: str = ""
 
+    def full(self, name: Name) -> int:
+        """How many rows the real table has: what was read of its key tells that better than the server's estimate does."""
+        return round(self.rows.get(name, 0) / self.shares.get(name, 1.0))
+
     @property
     def share(self) -> float:
         """The least share of any table."""

@@ -59,8 +59,8 @@ def proof_of(
             f"a sample of {copied.rows.get(name, 0):,} rows is too small to prove anything; let more be read"
         )
     algorithm, lock, note = online_ddl(table, candidate, info.flavor, info.version)
-    full = max(table.rows or 0, copied.rows.get(name, 0)) if share < 1 else 0
-    verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts), tried.timed))
+    full = copied.full(name) if share < 1 else 0
+    verdict = judge(tried.served, tried.others, Facts(full, weights, tuple(doubts), tried.timed, table.rows))
     best = verdict.best.pairs[-1] if verdict.best else None
     reason = verdict.reason
     if verdict.outcome == "untested":

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, StatementFailed
 from dbvigil.queries.proof.budget import STATEMENT_SECONDS, Budget, Purse, Spent
-from dbvigil.queries.proof.copying import Copied, copy, make_tables
+from dbvigil.queries.proof.copying import copy, make_tables
 from dbvigil.queries.proof.growing import two_sizes
 from dbvigil.queries.proof.literals import Answers
-from dbvigil.queries.proof.measure import ANALYZE, Meter, Weights, calibrated
+from dbvigil.queries.proof.measure import ANALYZE, Meter, calibrated
 from dbvigil.queries.proof.place import NoPlace, Sandbox, sandbox_for
 from dbvigil.queries.proof.report import proof_of, untested
 from dbvigil.queries.proof.sampling import Name, SamplePlan, plan_sample
@@ -107,8 +107,8 @@ async def _verify(
         weights = await calibrated(place.server, meter, place.own)
         answers = Answers(place.server)
         filled = [await _filled(place, answers, one, schema, plan) for one in statements]
-        bench = Bench(place, meter, deadline, weights)
-        return await _tried(bench, candidates, schema, plan, copied, filled, weights, own, tell)
+        bench = Bench(place, meter, deadline, weights, copied)
+        return await _tried(bench, candidates, schema, plan, filled, own, tell)
 
 
 async def _tried(
@@ -116,9 +116,7 @@ async def _tried(
     candidates: Sequence[Candidate],
     schema: Schema,
     plan: SamplePlan,
-    copied: Copied,
     statements: Sequence[Statement],
-    weights: Weights,
     own: Server,
     tell: Progress,
 ) -> list[Proof]:
@@ -143,7 +141,9 @@ async def _tried(
             late = f"the sandbox was lost: {_reason(error)}"
             proofs.append(untested(candidate, late))
         else:
-            proofs.append(proof_of(candidate, table, tried, statements, copied, weights, doubts, own.info))
+            proofs.append(
+                proof_of(candidate, table, tried, statements, bench.copied, bench.weights, doubts, own.info)
+            )
     return proofs
 
 

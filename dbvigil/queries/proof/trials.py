@@ -13,12 +13,13 @@ from sqlglot import exp
 from dbvigil.errors import StatementFailed
 from dbvigil.queries.parse import parse
 from dbvigil.queries.proof import writes
+from dbvigil.queries.proof.copying import Copied
 from dbvigil.queries.proof.literals import Case
 from dbvigil.queries.proof.measure import ANALYZE, Meter, Run, Weights
 from dbvigil.queries.proof.place import Sandbox
 from dbvigil.queries.proof.sampling import Name
 from dbvigil.queries.proof.statements import Statement
-from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, Facts, Pair, Trial, judge
+from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, Facts, Pair, Trial, judge, whole
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.queries.schema import Table
 from dbvigil.queries.workload import Candidate
@@ -27,7 +28,6 @@ INDEX = "dbvigil_candidate"
 ADD = "ALTER TABLE {table} ADD INDEX {index} ({columns})"
 REMOVE = "ALTER TABLE {table} DROP INDEX {index}"
 EXPLAIN = {"mariadb": "EXPLAIN {sql}", "mysql": "EXPLAIN FORMAT=TRADITIONAL {sql}"}
-LAST_COST = "SHOW SESSION STATUS LIKE 'Last_query_cost'"
 COUNT = "SELECT COUNT(*) AS number FROM {table}"
 
 
@@ -57,6 +57,7 @@ class Bench:
     meter: Meter
     deadline: float
     weights: Weights
+    copied: Copied
     _before: dict[str, Run] = field(default_factory=dict)
 
     async def attempt(self, candidate: Candidate, table: Table, statements: Sequence[Statement]) -> Tried:
@@ -93,9 +94,10 @@ class Bench:
                 if statement.query.query_id not in failed:
                     group = served if statement.query.query_id in candidate.serves else others
                     group += await self._trials(statement, rows, table)
-            if judge(served, others, Facts(0, self.weights, timed=self.meter.timed)).outcome == "verified":
-                served = await self._forced(served, reading, table)
-                others = await self._forced(others, reading, table)
+            facts = Facts(self.copied.full(name), self.weights, timed=self.meter.timed, believed=table.rows)
+            if judge(served, others, facts).outcome == "verified":
+                served = await self._forced(served, reading, table, facts)
+                others = await self._forced(others, reading, table, facts)
             after = await writes.milliseconds(server, self.meter, table, homes["big"], candidate)
         finally:
             await self._remove(places.values())
@@ -115,13 +117,15 @@ class Bench:
         weight = max(1, figures.count if figures is not None else 1) / len(statement.big)
         for name, case in statement.big.items():
             pairs = []
-            alike = True
+            alike, lured = True, False
             little = statement.small.get(name)
             sizes: list[tuple[int, Case]] = [(rows["small"], little)] if little is not None else []
             for size, one in (*sizes, (rows["big"], case)):
                 self._check()
                 before = self._before[one.sql]
-                used = await self._uses(one.sql)
+                plan = await self._explained(one.sql)
+                used = any(INDEX in str(row.get("key") or "") for row in plan)
+                lured = used and _ordered(statement, plan)
                 # Where the server passes it over, it does what it did before.
                 after = await self.meter.measure(one.sql) if used else before
                 if used and after.complete and self._dearer(before, after):
@@ -130,7 +134,7 @@ class Bench:
                 # With a LIMIT and ties, or no order at all, a server may answer any of several rows, and both are right.
                 if before.checksum and after.checksum and not statement.limited:
                     alike = alike and before.checksum == after.checksum
-            found.append(Trial(statement.query.query_id, name, tuple(pairs), weight, alike))
+            found.append(Trial(statement.query.query_id, name, tuple(pairs), weight, alike, lured))
         return found
 
     def _dearer(self, before: Run, after: Run) -> bool:
@@ -151,9 +155,9 @@ class Bench:
         return before, after
 
     async def _forced(
-        self, trials: Sequence[Trial], reading: Sequence[Statement], table: Table
+        self, trials: Sequence[Trial], reading: Sequence[Statement], table: Table, facts: Facts
     ) -> list[Trial]:
-        """The trials, with what the index would cost in the larger sample where the server has passed it over."""
+        """The trials, with what the index would cost in the larger size where the server has passed it over and may not always."""
         found = []
         statements = {one.query.query_id: one for one in reading}
         for trial in trials:
@@ -162,23 +166,13 @@ class Bench:
             text = "" if last.used else hinted(sql, table, INDEX, "FORCE")
             self._check()
             plan = await self._explained(text) if text else []
-            lured = statement.limited and not any("filesort" in str(row.get("Extra")) for row in plan)
-            margin = None
-            if any(INDEX in str(row.get("key") or "") for row in plan):
+            lured = trial.lured if last.used else _ordered(statement, plan)
+            open_still = lured or not whole(trial, facts)
+            if open_still and any(INDEX in str(row.get("key") or "") for row in plan):
                 patience = max(_LEAST_PATIENCE, _PATIENCE * last.before.least / 1000)
-                margin = await self._cost(text) / max(1e-9, await self._cost(sql))
                 last = replace(last, forced=await self.meter.measure(text, patience))
-            found.append(replace(trial, pairs=(*trial.pairs[:-1], last), lured=lured, margin=margin))
+            found.append(replace(trial, pairs=(*trial.pairs[:-1], last), lured=lured))
         return found
-
-    async def _uses(self, sql: str) -> bool:
-        return any(INDEX in str(row.get("key") or "") for row in await self._explained(sql))
-
-    async def _cost(self, sql: str) -> float:
-        """What the server itself expects."""
-        await self._explained(sql)
-        (row,) = await self.sandbox.server.rows(LAST_COST)
-        return float(row["Value"])
 
     async def _explained(self, sql: str) -> list[dict[str, Any]]:
         server = self.sandbox.server
@@ -205,6 +199,11 @@ _NO_SUCH_INDEX = 1091
 _TURNS = 2
 _PATIENCE, _LEAST_PATIENCE = 60, 0.5
 """How many times as long, and at least how many seconds, a statement may take with an index that the server has passed over."""
+
+
+def _ordered(statement: Statement, plan: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a plan reads rows in the order that is asked for until a LIMIT is reached, however far it must read for that."""
+    return statement.limited and not any("filesort" in str(row.get("Extra")) for row in plan)
 
 
 def hinted(sql: str, table: Table, index: str, hint: str) -> str:

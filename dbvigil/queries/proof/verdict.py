@@ -23,9 +23,13 @@ NEGLIGIBLE_MS = 0.2
 """A difference below this is the machine's noise and nobody's concern."""
 _WORTH_GAINING_MS = 1.0
 _GAINS = 1.2
+_GAINS_IN_ORDER = 2.0
+"""Values that half as many rows have are looked for twice as long in an order."""
 _UNLIKELY = 15.0
 """A server whose estimates are wrong by more than this factor is not to be expected."""
-_NEARLY_ALL = 0.8
+_NEARLY_ALL = 0.9
+_AMISS = 1.5
+"""By so much statistics may be wrong, and a server chooses mostly as it would by right ones."""
 _SHRINKS = 0.8
 _STEEPEST = 1.2
 
@@ -47,8 +51,7 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One statement with one class of values, in each size of the sample, the smaller first. `lured`: it has a LIMIT, and with the index
-    forced needs no sort: for the first rows of an order servers choose what is dearer by far. `margin`: by which factor the server itself
-    expects more of the plan that was forced than of the one it has chosen, None where none was.
+    needs no sort: for the first rows of an order servers choose what is dearer by far.
     """
 
     query_id: str
@@ -57,19 +60,20 @@ class Trial:
     weight: float = 1.0
     alike: bool = True
     lured: bool = False
-    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What else bears on a verdict. `full_rows`: rows of the real table, 0 where the sample is the whole of it. `doubts`: why executions in
-    this sample prove less. `timed`: times are the processor's, which other work on the machine does not lengthen.
+    this sample prove less. `timed`: times are the processor's, which other work on the machine does not lengthen. `believed`: rows that the
+    real table has by its server's statistics, None where that does not matter.
     """
 
     full_rows: int
     weights: Weights
     doubts: tuple[str, ...] = ()
     timed: bool = False
+    believed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
     idle = next((one for one in everything if _idle(one, facts)), None)
     if idle is not None and slowdown <= SLOWER:
         found.append(
-            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains next to nothing"
+            f"for {idle.case} values of statement {idle.query_id} the server uses it and gains little or nothing"
         )
     if any(not _complete(trial) for trial in everything):
         found.append("a statement was ended by the time limit")
@@ -153,7 +157,8 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
     found = []
     for trial in everything:
         pair = trial.pairs[-1]
-        if pair.forced is None or facts.full_rows <= pair.rows:
+        # Among as many rows as the real table has, only what depends on where in an order the rows lie is still open.
+        if pair.forced is None or not facts.full_rows or (whole(trial, facts) and not trial.lured):
             continue
         work = facts.weights.milliseconds(pair.forced.rows, pair.forced.pages)
         before = worked(pair, facts, after=False)
@@ -162,7 +167,7 @@ def _traps(everything: Sequence[Trial], facts: Facts) -> list[str]:
             continue
         if not pair.forced.complete:
             factor = max(factor, _UNLIKELY + 1)
-        if trial.lured or factor <= _UNLIKELY:
+        if factor <= _UNLIKELY or (trial.lured and not whole(trial, facts)):
             found.append((factor, trial))
     if not found:
         return []
@@ -216,11 +221,15 @@ def _total(trials: Sequence[Trial], facts: Facts) -> float:
 
 def _telling(trial: Trial, facts: Facts) -> tuple[Pair, ...]:
     """The sizes whose plans say something of the real table: beside one that is as large, fewer rows say nothing."""
-    return trial.pairs[-1:] if _whole(trial, facts) else trial.pairs
+    return trial.pairs[-1:] if whole(trial, facts) else trial.pairs
 
 
-def _whole(trial: Trial, facts: Facts) -> bool:
-    return trial.pairs[-1].rows >= _NEARLY_ALL * facts.full_rows
+def whole(trial: Trial, facts: Facts) -> bool:
+    """Whether the larger size is nearly that of the real table, and what its server believes that to be: by that it chooses."""
+    rows = trial.pairs[-1].rows
+    if not facts.full_rows or facts.believed is None:
+        return rows >= _NEARLY_ALL * facts.full_rows
+    return rows >= _NEARLY_ALL * facts.full_rows and rows / _AMISS <= facts.believed <= rows * _AMISS
 
 
 def _slowdown(trial: Trial, facts: Facts) -> float:
@@ -272,14 +281,18 @@ def _by_clock(trial: Trial, facts: Facts) -> float:
 
 
 def _idle(trial: Trial, facts: Facts) -> bool:
-    """Whether the index changes a plan for nothing, where there is something to gain: on a larger table that may as well be a loss."""
+    """Whether the index changes a plan for nothing, where there is something to gain: on a larger table that may as well be a loss. Where
+    rows are read in an order until there are enough of them, so it may for other values.
+    """
     used = trial.pairs[-1].used and extrapolated(trial, facts, after=False) >= _WORTH_GAINING_MS
-    return used and not _whole(trial, facts) and _ratio(trial, facts) < _GAINS
+    if trial.lured:
+        return used and _ratio(trial, facts) < _GAINS_IN_ORDER
+    return used and not whole(trial, facts) and _ratio(trial, facts) < _GAINS
 
 
 def _shrinks(trial: Trial, facts: Facts) -> bool:
     """Whether the larger sample gains clearly less than the smaller, so that a still larger table might gain nothing."""
-    if len(trial.pairs) < 2 or _whole(trial, facts):
+    if len(trial.pairs) < 2 or whole(trial, facts):
         return False
     gains = [cost(pair, facts, after=False) / cost(pair, facts, after=True) for pair in trial.pairs]
     return gains[0] > WORTH and gains[-1] < _SHRINKS * gains[0] and _ratio(trial, facts) < WORTH
