@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from dbvigil.replication.appliers import tables_of
 from dbvigil.replication.causes import cause
-from dbvigil.replication.collecting import _tables
 from dbvigil.replication.facts import Facts
 from dbvigil.replication.findings import find
 from dbvigil.replication.topology import topology
@@ -347,7 +347,7 @@ def test_causes(values: dict[str, Any], workers: list[dict[str, Any]], expected:
     ],
 )
 def test_the_table_that_an_applier_works_on(row: dict[str, Any], expected: list[str]) -> None:
-    assert _tables(row) == expected
+    assert tables_of(row) == expected
 
 
 @pytest.mark.parametrize(
