@@ -62,3 +62,8 @@ def display(name: str, value: object) -> str:
 def seconds(value: float | None) -> str:
     """A time for people, from parts of a millisecond to days: "0.34 ms", "41 s", "3 h", "n/a" where unknown."""
     return "n/a" if value is None else _duration(value)
+
+
+def times(factor: float) -> str:
+    """How many times, for people: "1.81", "14.2", "1,330"."""
+    return f"{factor:.3g}" if factor < 100 else f"{factor:,.0f}"

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from dbvigil.display import seconds
+from dbvigil.display import seconds, times
 from dbvigil.terminal.text import Glyphs, clean
 
 _SHOWN = 5
@@ -117,10 +117,10 @@ def _proof(proof: Mapping[str, Any]) -> Iterator[Line]:
     yield kind, 3, f"{_OUTCOMES[proof['outcome']]}: {clean(proof['reason'])}"
     facts = []
     if proof["speed_up"] is not None:
-        facts.append(f"{proof['speed_up']:.3g} times as fast")
+        facts.append(f"{times(proof['speed_up'])} times as fast")
         if proof["interval"] is not None:
             low, high = proof["interval"]
-            facts[-1] += f" ({low:.3g} to {high:.3g})"
+            facts[-1] += f" ({times(low)} to {times(high)})"
     if proof["before"] is not None and proof["after"] is not None:
         facts.append(_change(proof["before"], proof["after"]))
     if proof["write_cost"] is not None:

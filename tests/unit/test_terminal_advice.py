@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 from rich.console import Console
 
+from dbvigil.display import times
 from dbvigil.queries.advise import Advice
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.fingerprint import fingerprint
@@ -159,3 +160,10 @@ def test_what_cannot_be_asked_is_said_in_one_line(
         call_command("database_monitor", "advise", *arguments)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"), [(1.806, "1.81"), (14.21, "14.2"), (99.96, "100"), (1333.3, "1,333"), (0.5, "0.5")]
+)
+def test_a_factor_is_a_figure_for_people(factor: float, text: str) -> None:
+    assert times(factor) == text

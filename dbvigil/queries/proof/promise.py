@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dbvigil.display import times
 from dbvigil.queries.figures import Figures
 from dbvigil.queries.rules.statistics_history import ENOUGH, latency_regression
 
@@ -82,4 +83,4 @@ def _reads_less(before: Figures, since: Figures) -> bool:
 
 
 def _times(factor: float) -> str:
-    return f"{factor:.3g} times as fast" if factor >= 1 else f"{1 / factor:.3g} times as slow"
+    return f"{times(factor)} times as fast" if factor >= 1 else f"{times(1 / factor)} times as slow"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dbvigil.display import times
 from dbvigil.queries.proof.measure import Run, Weights
 from dbvigil.queries.workload import Outcome
 
@@ -113,14 +114,14 @@ def judge(served: Sequence[Trial], others: Sequence[Trial], facts: Facts) -> Ver
         return Verdict("no_gain", "the server does not use it for any of the statements", **figures)
     if speed_up < WORTH:
         return Verdict(
-            "no_gain", f"all together are {speed_up:.3g} times as fast: less than {WORTH:g}", **figures
+            "no_gain", f"all together are {times(speed_up)} times as fast: less than {WORTH:g}", **figures
         )
     doubts = [*facts.doubts, *_doubts(served, everything, slowdown, facts), *_traps(everything, facts)]
     if doubts:
         return Verdict("estimated", "; ".join(dict.fromkeys(doubts)), **figures)
     return Verdict(
         "verified",
-        f"executed with and without it: {speed_up:.3g} times as fast, and nothing slower",
+        f"executed with and without it: {times(speed_up)} times as fast, and nothing slower",
         **figures,
     )
 
@@ -130,7 +131,7 @@ def _doubts(served: Sequence[Trial], everything: Sequence[Trial], slowdown: floa
     total = _total(served, facts)
     if total < CLEARLY and facts.full_rows:
         found.append(
-            f"{total:.3g} times as fast is too near to {WORTH:g} to be sure of it on the whole table"
+            f"{times(total)} times as fast is too near to {WORTH:g} to be sure of it on the whole table"
         )
     if slowdown > SLOWER:
         found.append(f"a statement may become {slowdown:.1f} times slower")
