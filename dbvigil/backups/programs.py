@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import IO
 
 from dbvigil import redaction
+from dbvigil.backups import plugins
 from dbvigil.backups.errors import BackupError, Ended
 from dbvigil.sandbox.binaries import RELEASES, find
 from dbvigil.sandbox.errors import ServerUnavailable
@@ -255,6 +256,8 @@ def _tls(target: Target, flavor: str, encrypted: bool) -> list[str]:
     else:
         # MariaDB's programs know no verification of the certificate alone: the host's name is looked at as well.
         lines += ["ssl", f"ssl-verify-server-cert={int(verifies)}"]
+    if flavor == "mariadb" and not verifies:
+        lines.append(f"plugin-dir={_quoted(plugins.safe())}")
     authorities = options.ca or (ssl.get_default_verify_paths().cafile if verifies else None)
     for name, path in (("ssl-ca", authorities), ("ssl-cert", options.cert), ("ssl-key", options.key)):
         if path is not None:

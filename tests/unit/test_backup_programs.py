@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbvigil.backups import programs
+from dbvigil.backups import plugins, programs
 from dbvigil.backups.census import Table, statement
 from dbvigil.backups.dumping import arguments
 from dbvigil.backups.errors import BackupError, Ended
@@ -107,6 +107,23 @@ def test_a_server_without_tls_is_reached_as_it_can_be() -> None:
     )
     demanding = options_of(parse_url("t", "mysql://u:p@db/?ssl-mode=required"), "mariadb", encrypted=False)
     assert "skip-ssl" not in demanding
+
+
+@pytest.mark.parametrize(
+    ("url", "flavor", "bound"),
+    [
+        ("mysql://u:p@db/", "mariadb", True),
+        ("mysql://u:p@db/?ssl-mode=required", "mariadb", True),
+        ("mysql://u:p@db/?ssl-ca=/ca.pem", "mariadb", False),
+        ("mysql://u:p@db/", "mysql", False),
+    ],
+)
+def test_a_server_that_has_not_proved_who_it_is_may_not_ask_for_the_password(
+    url: str, flavor: str, bound: bool
+) -> None:
+    lines = options_of(parse_url("t", url), flavor).splitlines()
+    assert (f'plugin-dir="{plugins.safe()}"' in lines) is bound
+    assert {path.name for path in Path(plugins.safe()).iterdir()} <= set(plugins.SAFE)
 
 
 def test_no_password_gets_out_of_its_line() -> None:
