@@ -14,7 +14,7 @@ DOWN = "up"
 REPLICATION_RUNNING = "replication_running"
 RESTARTED = "restarted"
 EvidenceKind = Literal[
-    "", "sessions", "connections", "locks", "deadlocks", "statements", "replication", "tables"
+    "", "sessions", "connections", "locks", "deadlocks", "statements", "replication", "tables", "backup"
 ]
 
 

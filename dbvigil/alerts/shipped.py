@@ -239,6 +239,7 @@ SHIPPED: tuple[Rule, ...] = (
         condition="critical",
         critical=0.0,
         keep=0.0,
+        evidence="backup",
         runbook="backup-failed",
     ),
     Rule(
@@ -252,6 +253,7 @@ SHIPPED: tuple[Rule, ...] = (
         ),
         clear=0.0,
         keep=0.0,
+        evidence="backup",
         runbook="backup-late",
     ),
     Rule(
@@ -266,6 +268,7 @@ SHIPPED: tuple[Rule, ...] = (
         condition="warning",
         warning=0.0,
         keep=0.0,
+        evidence="backup",
         runbook="backup-unverified",
     ),
     Rule(
@@ -278,6 +281,7 @@ SHIPPED: tuple[Rule, ...] = (
         ),
         clear=0.0,
         keep=0.0,
+        evidence="backup",
         runbook="backup-size",
     ),
     Rule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -20,7 +20,8 @@ class Standing:
     """What is known of the backups of one database.
 
     `failed`: its newest finished backup is no good one. `good_at`: when the newest good one began. `verified`: what the newest judged
-    restore said, None before any; `sizes` are those of the good ones, before compression, the newest first.
+    restore said, None before any; `sizes` are those of the good ones, before compression, the newest first. `newest` is what is told of the
+    newest finished one, JSON-ready; empty before any.
     """
 
     cron: str
@@ -29,6 +30,7 @@ class Standing:
     good_at: datetime | None = None
     verified: bool | None = None
     sizes: Sequence[int] = ()
+    newest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def figures(standing: Standing | None, now: datetime) -> Mapping[str, Any]:

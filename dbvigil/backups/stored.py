@@ -30,8 +30,7 @@ def standings(settings: BackupSettings, databases: Collection[str]) -> dict[str,
 
 def _standing(plan: BackupPlan, cron: str, *, wanted: bool) -> Standing:
     rows = Backup.objects.filter(database=plan.database)
-    newest = rows.filter(status__in=(*_GOOD, "failed")).order_by("-asked_at", "-pk")
-    status = newest.values_list("status", flat=True).first()
+    newest = rows.filter(status__in=(*_GOOD, "failed")).order_by("-asked_at", "-pk").first()
     good = rows.filter(status__in=_GOOD).order_by("-started_at")
     judged = (
         good.filter(verification__in=("verified", "failed")).values_list("verification", flat=True).first()
@@ -39,11 +38,24 @@ def _standing(plan: BackupPlan, cron: str, *, wanted: bool) -> Standing:
     return Standing(
         cron,
         plan.since,
-        None if status is None else status == "failed",
+        None if newest is None else newest.status == "failed",
         good.values_list("started_at", flat=True).first(),
         None if judged is None or not wanted else judged == "verified",
         [size for size in good.values_list("plain_bytes", flat=True)[: COMPARED + 1] if size is not None],
+        {} if newest is None else _told(newest),
     )
+
+
+def _told(row: Backup) -> dict[str, Any]:
+    """What an alert shows of a backup: no more than a message has room for."""
+    told = {
+        "backup": row.pk,
+        "began": _moment(row.started_at or row.asked_at),
+        "read_from": row.source,
+        "error": row.error,
+        "restore": (row.report or {}).get("summary", ""),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def backups(

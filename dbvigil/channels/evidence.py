@@ -160,6 +160,7 @@ def _finding(row: Row) -> str:
 
 
 _TITLES: Mapping[str, str] = {
+    "backup": "The newest backup",
     "sessions": "Sessions",
     "connections": "Who holds the connections",
     "locks": "Who waits for whom",

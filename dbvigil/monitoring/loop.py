@@ -334,6 +334,11 @@ class MonitorLoop:
         """The figures of one database's backups at `now`."""
         return judging.figures(self._backups.standings.get(alias), now)
 
+    def backup_evidence(self, alias: str) -> Mapping[str, Any]:
+        """What an alert shows of one database's backups."""
+        standing = self._backups.standings.get(alias)
+        return {} if standing is None else standing.newest
+
     async def recall(self, alias: str) -> store.Remembered:
         """What was stored of a target; waits until that can be read, since without it open alerts would be taken for over."""
         found: list[store.Remembered] = []

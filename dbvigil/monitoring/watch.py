@@ -40,6 +40,8 @@ logger = logging.getLogger("dbvigil.monitor")
 
 _MOST_FOR_ONE_SAMPLE = 10.0
 _FIRST_RATES_AFTER = 2.0
+_BACKUP = "backup"
+"""The kind of evidence that the monitor has itself."""
 _EVIDENCE_SECONDS = 2.0
 # That a server is back should not wait a whole interval either.
 _LOOK_AGAIN_AFTER = 5.0
@@ -66,6 +68,9 @@ class House(Protocol):
 
     def backups_of(self, alias: str, now: datetime) -> Mapping[str, Any]:
         """The figures of a database's backups at `now`."""
+
+    def backup_evidence(self, alias: str) -> Mapping[str, Any]:
+        """What an alert shows of a database's backups."""
 
     async def recall(self, alias: str) -> Remembered:
         """What was stored of a target; waits until that can be read."""
@@ -155,7 +160,7 @@ class Watch:
                     alias,
                     metrics.timestamp,
                     found,
-                    seen,
+                    {**seen, **self._of_backups(found)},
                     first=first_look and metrics.up is not None,
                 )
                 first_look = first_look and metrics.up is None
@@ -236,6 +241,11 @@ class Watch:
         judged = metrics if again else unrestarted(metrics, rules, states)
         return engine.step(rules, judged, states, metrics.timestamp)
 
+    def _of_backups(self, found: Step) -> dict[str, Mapping[str, Any]]:
+        """The evidence that no server is asked for."""
+        told = self._house.backup_evidence(self.target.alias)
+        return {metric: {_BACKUP: told} for metric, kind in _kinds(found).items() if kind == _BACKUP and told}
+
 
 def _kinds(found: Step) -> dict[str, str]:
     """Which kind of evidence is wanted for each alert that fires or gets worse, by its metric."""
@@ -259,9 +269,9 @@ async def _evidence(
     snapshot: Snapshot | None,
 ) -> tuple[dict[str, Mapping[str, Any]], Snapshot | None]:
     """What was going on, of the kinds that are `wanted`, asked once a kind; and the snapshot with what asking has cost."""
-    if snapshot is None or not wanted:
+    kinds = set(wanted.values()) - {_BACKUP}
+    if snapshot is None or not kinds:
         return {}, snapshot
-    kinds = set(wanted.values())
     seen, snapshot = await gather_after(
         sampler.server, snapshot, sorted(kinds - {"deadlocks"}), _EVIDENCE_SECONDS
     )
@@ -282,7 +292,7 @@ async def _evidence(
             logger.exception(
                 "%s: what is wrong with its replication was not understood", sampler.target.alias
             )
-    return {metric: told[kind] for metric, kind in wanted.items()}, snapshot
+    return {metric: told[kind] for metric, kind in wanted.items() if kind in told}, snapshot
 
 
 async def _any_of(events: list[asyncio.Event], seconds: float) -> None:

@@ -235,6 +235,9 @@ def test_what_fails_says_why_and_alerts(service: Service, shop: PrivateServer) -
     )
     (alert,) = [one for one in service.command("alerts")["results"] if one["metric"] == "backup_ok"]
     assert (alert["severity"], alert["message"]) == ("critical", "The last backup has failed")
+    cause = alert["evidence"]["backup"]
+    assert cause["backup"] == 1
+    assert cause["error"] and f"backup 1 of shop failed: {cause['error']}" in told
     service.wait_for(lambda: not files(service), 60, "what failed has left something")
 
 
