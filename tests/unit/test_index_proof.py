@@ -14,6 +14,7 @@ from dbvigil.queries.proof import Budget
 from dbvigil.queries.proof.budget import Purse, Spent
 from dbvigil.queries.proof.columns import is_row, literal
 from dbvigil.queries.proof.copying import Copied, blocks_of
+from dbvigil.queries.proof.costs import Facts, Pair, Trial
 from dbvigil.queries.proof.growing import times
 from dbvigil.queries.proof.literals import moved
 from dbvigil.queries.proof.measure import REFERENCE, Run, Weights, weights_of
@@ -21,7 +22,7 @@ from dbvigil.queries.proof.sampling import Part, growable, plan_sample, repeated
 from dbvigil.queries.proof.statements import readers
 from dbvigil.queries.proof.structure import structure
 from dbvigil.queries.proof.trials import build_seconds, hinted
-from dbvigil.queries.proof.verdict import Facts, Pair, Trial, judge
+from dbvigil.queries.proof.verdict import judge
 from dbvigil.queries.schema import Column, ForeignKey, Index, IndexPart, Schema, Table
 from dbvigil.queries.workload import WorkloadQuery
 from dbvigil.server import Server

@@ -7,11 +7,12 @@ from typing import Any
 
 from dbvigil.queries.indexes.online import online_ddl
 from dbvigil.queries.proof.copying import Copied
+from dbvigil.queries.proof.costs import Facts, Trial
 from dbvigil.queries.proof.measure import Weights
 from dbvigil.queries.proof.sampling import name_of
 from dbvigil.queries.proof.statements import Statement
 from dbvigil.queries.proof.trials import Tried, build_seconds
-from dbvigil.queries.proof.verdict import Facts, Trial, judge
+from dbvigil.queries.proof.verdict import judge
 from dbvigil.queries.schema import Table
 from dbvigil.queries.workload import Candidate, Proof
 from dbvigil.types import ServerInfo

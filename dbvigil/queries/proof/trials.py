@@ -14,12 +14,13 @@ from dbvigil.errors import StatementFailed
 from dbvigil.queries.parse import parse
 from dbvigil.queries.proof import writes
 from dbvigil.queries.proof.copying import Copied
+from dbvigil.queries.proof.costs import Facts, Pair, Trial, whole
 from dbvigil.queries.proof.literals import Case
 from dbvigil.queries.proof.measure import ANALYZE, Meter, Run, Weights
 from dbvigil.queries.proof.place import Sandbox
 from dbvigil.queries.proof.sampling import Name
 from dbvigil.queries.proof.statements import Statement
-from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, Facts, Pair, Trial, judge, whole
+from dbvigil.queries.proof.verdict import NEGLIGIBLE_MS, SLOWER, judge
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.queries.schema import Table
 from dbvigil.queries.workload import Candidate
