@@ -11,13 +11,14 @@ from dataclasses import fields
 import pymysql
 import pytest
 
+from dbvigil.backups.judging import NAMES as BACKUPS
 from dbvigil.sandbox import PrivateServer
 from dbvigil.types import DatabaseMetrics
 from tests.support.servers import PrivateServers
 from tests.support.visits import Visits
 
 # What a standalone server of each kind truly lacks; docs/reference/collectors.md gives the reasons.
-NEVER = {"error", "health_score"}
+NEVER = {"error", "health_score", *BACKUPS}
 NOT_A_REPLICA = {"replication_io_running", "replication_sql_running", "replication_lag", "errant_gtids"}
 LACKING = {
     "mysql": NEVER | NOT_A_REPLICA | {"query_cache_hit_rate"},

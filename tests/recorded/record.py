@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dbvigil.analysis import rates
+from dbvigil.backups.judging import NAMES as BACKUPS
 from dbvigil.sandbox import (
     RELEASES,
     PrivateServer,
@@ -108,13 +109,14 @@ def _write(path: Path, snapshots: list[Snapshot]) -> None:
 
 
 def figures(snapshots: list[Snapshot]) -> list[dict[str, Any]]:
-    """The figures of each snapshot in turn, JSON-ready."""
+    """The figures of each snapshot in turn, JSON-ready, without those that no server is asked for."""
     found: list[DatabaseMetrics] = []
     for number, snapshot in enumerate(snapshots):
         found.append(
             rates.metrics(snapshot, snapshots[number - 1] if number else None, found[-1] if found else None)
         )
-    return [json.loads(json.dumps(each.to_dict())) for each in found]
+    bodies = [json.loads(json.dumps(each.to_dict())) for each in found]
+    return [{name: value for name, value in body.items() if name not in BACKUPS} for body in bodies]
 
 
 if __name__ == "__main__":

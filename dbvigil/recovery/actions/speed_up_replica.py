@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from dbvigil.collectors.values import number, switched_on
 from dbvigil.conf.recovery import OPTIONS, Option
+from dbvigil.errors import MissingPrivilege
 from dbvigil.recovery import variables
 from dbvigil.recovery.actions import replicas
 from dbvigil.recovery.plan import Change, Plan, Scene, Step
@@ -59,7 +60,7 @@ class SpeedUpReplica:
             case "stop":
                 await replicas.stop(scene.server, name, "applier")
             case "start":
-                await replicas.start(scene.server, name, "applier")
+                await _start(scene, name)
         return None
 
     async def verify(self, scene: Scene, done: Sequence[Step]) -> str | None:
@@ -108,6 +109,16 @@ class SpeedUpReplica:
 
     def is_over(self, figures: DatabaseMetrics) -> bool:
         return figures.replication_lag is not None and figures.replication_lag <= CAUGHT_UP_SECONDS
+
+
+async def _start(scene: Scene, channel: str) -> None:
+    try:
+        await replicas.start(scene.server, channel, "applier")
+    except MissingPrivilege:
+        # Whoever may not start it was not let stop it either.
+        found = await replicas.channels(scene.server)
+        if not any(one["name"] == channel and one["running"]["applier"] for one in found):
+            raise
 
 
 def hindered(channels: Sequence[Mapping[str, Any]], values: Mapping[str, str]) -> str | None:
