@@ -17,13 +17,14 @@ from django.db import DatabaseError, InterfaceError, connections
 from dbvigil.backups import jobs
 from dbvigil.backups.choosing import Chosen, choose
 from dbvigil.backups.errors import BackupError, Ended
-from dbvigil.backups.files import Folder, name_of
+from dbvigil.backups.files import Folder, is_physical, name_of
 from dbvigil.backups.making import Made, Order, Progress, make, manifest
+from dbvigil.backups.nearby import is_near
 from dbvigil.backups.programs import Stop
 from dbvigil.backups.retention import Kept, outlived
 from dbvigil.backups.sealing import key_id
 from dbvigil.backups.verifying import Held, verify
-from dbvigil.conf.backups import AUTO, BackupSchedule, BackupSettings
+from dbvigil.conf.backups import AUTO, PHYSICAL, BackupSchedule, BackupSettings
 from dbvigil.errors import ConfigurationError, DbvigilError
 from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import Backup, TargetState
@@ -132,19 +133,34 @@ def tidy(database: str, place: Place, now: datetime) -> list[int]:
     return removed
 
 
-def source_of(database: str, wanted: str, now: datetime) -> Chosen:
-    """The server that is read for `database`, by what is known of replication now. Raises `BackupError`."""
+def source_of(
+    database: str, wanted: str, now: datetime, near: Callable[[str], bool] = lambda replica: True
+) -> Chosen:
+    """The server that is read for `database`, by what is known of replication now. Raises `BackupError`.
+
+    "auto" passes over replicas that are not `near`.
+    """
     stored = TargetState.objects.filter(active=True).exclude(metrics=None).values_list("alias", "metrics")
     metrics = {alias: DatabaseMetrics.from_dict(figures) for alias, figures in stored if figures}
     edges = replication(metrics, DjangoHistory(), now).to_dict()["topology"]["edges"]
-    return choose(database, wanted, edges, {alias: one.up for alias, one in metrics.items()})
+    up = {alias: one.up for alias, one in metrics.items()}
+    replicas = {edge["replica"] for edge in edges if edge["source"] == database and up.get(edge["replica"])}
+    far = [one for one in replicas if not near(one)] if wanted == AUTO else []
+    return choose(database, wanted, edges, up, far)
 
 
 def _made(
     row: Backup, runner: str, place: Place, schedule: BackupSchedule, stop: Stop, progress: Progress
 ) -> Made:
     """The dump, at its place in the folder and on record as kept."""
-    chosen = source_of(row.database, schedule.source, datetime.now(UTC))
+    physical = schedule.tool == PHYSICAL
+
+    def near(replica: str) -> bool:
+        if not physical or replica not in place.targets:
+            return not physical
+        return asyncio.run(is_near(place.target(replica, row.database)))
+
+    chosen = source_of(row.database, schedule.source, datetime.now(UTC), near)
     if chosen.alias not in place.targets:
         # Monitored by another process's settings: an account for it is not known here.
         if schedule.source != AUTO:
@@ -162,9 +178,10 @@ def _made(
         key,
         schedule.compare_seconds,
         schedule.megabytes_per_second * 1e6,
+        physical,
     )
     made = _bounded(make(order, stop, progress), schedule.most_hours * 3600, stop)
-    relative = name_of(row.database, row.pk, made.started_at, sealed=bool(key))
+    relative = name_of(row.database, row.pk, made.started_at, sealed=bool(key), physical=physical)
     name = key_id(key) if key else ""
     folder.keep(
         order.path,
@@ -202,7 +219,14 @@ def _prove(row: Backup, runner: str, place: Place, held: Held, info: ServerInfo,
     try:
         proof = _bounded(
             verify(
-                folder.place(row.file), row.sha256, place.settings.keys, held, info, folder.work(row.pk), stop
+                folder.place(row.file),
+                row.sha256,
+                place.settings.keys,
+                held,
+                info,
+                folder.work(row.pk),
+                stop,
+                physical=is_physical(row.file),
             ),
             place.schedule(row.database).most_hours * 3600,
             stop,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from dbvigil.backups.due import next_due
+from dbvigil.backups.files import is_physical
 from dbvigil.backups.judging import COMPARED, NAMES, Standing, figures
 from dbvigil.backups.sealing import key_id
 from dbvigil.conf.backups import BackupSettings
@@ -42,8 +43,14 @@ def _standing(plan: BackupPlan, cron: str, *, wanted: bool) -> Standing:
         None if status is None else status == "failed",
         good.values_list("started_at", flat=True).first(),
         None if judged is None or not wanted else judged == "verified",
-        [size for size in good.values_list("plain_bytes", flat=True)[: COMPARED + 1] if size is not None],
+        _sizes(good.values_list("file", "plain_bytes")[: COMPARED + 1]),
     )
+
+
+def _sizes(newest: Iterable[tuple[str, int | None]]) -> list[int]:
+    """Those of backups of the newest one's kind: a copy of files and a dump of one server are of no common size."""
+    rows = list(newest)
+    return [size for file, size in rows if size is not None and is_physical(file) == is_physical(rows[0][0])]
 
 
 def backups(
