@@ -129,7 +129,7 @@ async def _make(
             dumping = asyncio.ensure_future(
                 asyncio.to_thread(
                     read,
-                    _Watched(packer, progress),  # type: ignore[arg-type]  # it writes, which is all that is asked of it
+                    _Watched(packer, progress),
                     stop,
                     begun=lambda: _soon(loop, open_),
                     pace=Pace(order.bytes_per_second),

@@ -66,14 +66,14 @@ def fresh(folder: Path) -> Iterator[None]:
     """`folder` is new or empty, and nobody's; what was put there is removed where the block fails. Raises `BackupError`."""
     try:
         made = not folder.exists()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if any(folder.iterdir()):
+        if not made and any(folder.iterdir()):
             raise BackupError(f"{folder} is not empty: a copy is unpacked into a new folder alone")
         owner = _owner(folder.resolve())
         if owner is not None:
             raise BackupError(
                 f"{folder} belongs to a server that runs (process {owner}): nothing is unpacked there"
             )
+        folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
         raise BackupError(f"{folder} cannot be used: {error.strerror or error}") from None

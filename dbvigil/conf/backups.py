@@ -40,7 +40,6 @@ class BackupSchedule:
 
     cron: str
     source: str = AUTO
-    tool: str = DUMP
     databases: tuple[str, ...] = ()
     keep_days: float = 7.0
     keep_weeks: float = 4.0
@@ -48,13 +47,13 @@ class BackupSchedule:
     compare_seconds: float = 900.0
     most_hours: float = 12.0
     megabytes_per_second: float = 0.0
+    tool: str = DUMP
 
     def to_dict(self) -> dict[str, Any]:
         """As it is written in the settings."""
         return {
             "cron": self.cron,
             "from": self.source,
-            "tool": self.tool,
             "databases": list(self.databases),
             "keep_days": self.keep_days,
             "keep_weeks": self.keep_weeks,
@@ -62,6 +61,7 @@ class BackupSchedule:
             "compare_seconds": self.compare_seconds,
             "most_hours": self.most_hours,
             "megabytes_per_second": self.megabytes_per_second,
+            "tool": self.tool,
         }
 
 

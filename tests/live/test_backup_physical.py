@@ -1,24 +1,29 @@
-"""Copies of a real MariaDB's files: consistent while others write, proved by a server that is started on them, refused where they cannot be."""
+"""Copies of a real MariaDB's files: of one moment, proved by a server that is started on them, refused where they are out of reach."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from dbvigil.backups import copying, making
-from dbvigil.backups.errors import BackupError, DamagedBackup, Ended
+from dbvigil.backups import copying, dumping
+from dbvigil.backups.comparing import Figures, Truth
+from dbvigil.backups.errors import BackupError, DamagedBackup
 from dbvigil.backups.packing import unpacked
 from dbvigil.backups.preparing import fresh, prepare
 from dbvigil.backups.programs import Stop
 from dbvigil.sandbox import PrivateServer, replication_options
-from dbvigil.targets import Target, parse_url
+from dbvigil.sandbox.grants import PHYSICAL_BACKUP_GRANTS
+from dbvigil.targets import Target
 from tests.support.backups import (
     KEY,
     PASSWORD,
     TOTAL,
+    USER,
     bank,
     copied,
     everything,
@@ -85,3 +90,173 @@ def test_a_copy_amid_writes_holds_one_moment(server: PrivateServer, target: Targ
         assert total(again, "bank") == TOTAL
         assert again.execute("SELECT COUNT(*) AS n FROM bank.log")[0]["n"] > 20
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("key", ["", KEY], ids=["plain", "sealed"])
+def test_a_byte_that_was_changed_is_found(target: Target, tmp_path: Path, key: str) -> None:
+    path, keys = tmp_path / "backup", (key,) if key else ()
+    found = copied(target, path, key=key)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    with pytest.raises(DamagedBackup, match="its SHA-256 is not the one that was written down"):
+        proved(path, found, tmp_path / "private", keys, physical=True)
+    folder = tmp_path / "unpacked"
+    with pytest.raises((DamagedBackup, BackupError)), fresh(folder):
+        prepare(found.info, unpacked(path, keys), folder, Stop())
+    assert [one.name for one in tmp_path.iterdir()] == ["backup"]
+
+
+def test_a_table_that_the_copy_lacks_is_found(server: PrivateServer, target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    found = copied(target, path)
+    twins = found.held.tables["every-thing.twins"].before
+    assert twins is not None
+    found.held.tables["every-thing.gone"] = Truth(twins, twins)  # type: ignore[index]  # it is a dict
+    found.held.tables["every-thing.twins"] = Truth(Figures(9, "1"), Figures(9, "1"))  # type: ignore[index]
+    comparison = proved(path, found, tmp_path / "private", physical=True).comparison
+    assert {one.table: one.outcome for one in comparison.findings if one.outcome != "equal"} == {
+        "every-thing.gone": "missing",
+        "every-thing.twins": "differs",
+    }
+
+
+def test_what_is_no_stream_is_no_server(target: Target, tmp_path: Path) -> None:
+    found = copied(target, tmp_path / "backup")
+    for number, text in enumerate((b"", b"SELECT 1;\n" * 100)):
+        folder = tmp_path / f"unpacked-{number}"
+        with (
+            pytest.raises(BackupError, match=r"mbstream ended with code|mariadb-backup ended with code"),
+            fresh(folder),
+        ):
+            prepare(found.info, [text], folder, Stop())
+        assert not folder.exists()
+
+
+def test_the_tool_has_to_be_the_server_s_own_release(
+    target: Target, private_server: PrivateServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = keeper(private_server("mariadb-11.8"), physical=True)
+    with pytest.raises(
+        BackupError,
+        match=r"mariadb-backup is of MariaDB 10\.11, and the server of 11\.8: install mariadb-backup 11\.8",
+    ):
+        copied(other, tmp_path / "backup")
+    mysql = private_server("mysql-9.7")
+    with pytest.raises(
+        BackupError, match=r"physical backups are made of MariaDB alone, and this is MySQL 9\.7"
+    ):
+        copied(keeper(mysql), tmp_path / "backup")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(
+        BackupError, match=r"mariadb-backup is not on PATH: install mariadb-backup 10\.11 on this machine"
+    ):
+        copied(target, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+
+
+def test_each_grant_of_the_docs_is_needed(server: PrivateServer, target: Target, tmp_path: Path) -> None:
+    grants = [
+        one
+        for one in PHYSICAL_BACKUP_GRANTS
+        if one.partition(" ON ")[0] in ("RELOAD", "PROCESS", "BINLOG MONITOR")
+    ]
+    assert len(grants) == 3
+    for missing in grants:
+        server.create_user(USER, PASSWORD, [one for one in PHYSICAL_BACKUP_GRANTS if one != missing])
+        with pytest.raises(BackupError) as caught:
+            copied(target, tmp_path / "backup")
+        assert "mariadb-backup ended with code 1: " in str(caught.value)
+        assert missing.partition(" ON ")[0] in str(caught.value)
+        # The tool tells all that the account may, with the password's hash.
+        assert "IDENTIFIED" not in str(caught.value)
+        (tmp_path / "backup").unlink()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_not_this_machine_s_are_not_copied(
+    server: PrivateServer, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> str:
+        with pytest.raises(
+            BackupError, match=f"the files of 127.0.0.1:{server.port} cannot be copied from here: "
+        ) as caught:
+            copied(target, tmp_path / "backup")
+        return str(caught.value).partition("from here: ")[2]
+
+    pid_file = server.home / "server.pid"
+    pid = pid_file.read_text()
+    try:
+        # Another server of this machine, as old as this process.
+        pid_file.write_text("1")
+        assert refused() == f"the process that its pid file {pid_file} names is another server's"
+        pid_file.write_text("4194304")
+        assert refused() == f"the process that its pid file {pid_file} names is not on this machine"
+        pid_file.unlink()
+        assert refused() == f"its pid file {pid_file}: No such file or directory"
+    finally:
+        pid_file.write_text(pid)
+    link = server.datadir / "elsewhere.isl"
+    link.write_text("/elsewhere.ibd")
+    try:
+        assert refused() == f"{link} leads outside of {server.datadir} (DATA DIRECTORY)"
+    finally:
+        link.unlink()
+    with monkeypatch.context() as patched:
+        # A second machine cannot be had here.
+        patched.setattr("socket.gethostname", lambda: "elsewhere")
+        assert refused().startswith("it runs on ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_is_ended_or_dies_in_the_middle_is_none(
+    server: PrivateServer, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Stop()
+
+    def end(self: object, size: int) -> None:
+        stop.end("the monitor stopped")
+
+    def kill(self: object, size: int) -> None:
+        for process in psutil.Process().children():
+            if process.name() == "mariadb-backup":
+                process.kill()
+
+    for does, told in ((end, "the monitor stopped"), (kill, "mariadb-backup was killed by signal 9")):
+        with monkeypatch.context() as patched:
+            patched.setattr(dumping.Pace, "after", does)
+            with pytest.raises(BackupError, match=told):
+                copied(target, tmp_path / "backup", stop if does is end else None)
+        (tmp_path / "backup").unlink()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_one_without_its_last_words_is_none(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("mariadb-backup")
+    silent = tmp_path / "mariadb-backup"
+    silent.write_text(f"#!/bin/sh\n[ $1 = --version ] && exec {real} --version\necho data\n")
+    silent.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(
+        BackupError, match="mariadb-backup did not say 'completed OK!' at its end: the copy is not whole"
+    ):
+        copied(target, tmp_path / "backup")
+
+
+def test_a_copy_is_unpacked_into_a_new_folder_alone(server: PrivateServer, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with (
+        pytest.raises(BackupError, match="is not empty: a copy is unpacked into a new folder alone"),
+        fresh(tmp_path),
+    ):
+        pass
+    assert (tmp_path / "mine").read_text() == "mine"
+    inside = server.datadir / "inside"
+    with (
+        pytest.raises(BackupError, match=rf"belongs to a server that runs \(process {server.pid}\)"),
+        fresh(inside),
+    ):
+        pass
+    assert not inside.exists()
