@@ -50,7 +50,7 @@ def backup_program(info: ServerInfo) -> Program:
                 f"{path} is of MariaDB {release[1]}.{release[2]}, and the server of {wanted}: "
                 f"install mariadb-backup {wanted} on this machine"
             )
-        return Program("mariadb", (path,), version, NAMES[0])
+        return Program("mariadb", (path,), version.replace(path, NAMES[0], 1), NAMES[0])
     raise BackupError(
         f"{NAMES[0]} is not on PATH: install mariadb-backup {wanted} on this machine, the server's own release"
     )

@@ -16,7 +16,8 @@ from dbvigil.backups.errors import BackupError, DamagedBackup
 from dbvigil.backups.packing import unpacked
 from dbvigil.backups.preparing import fresh, prepare
 from dbvigil.backups.programs import Stop
-from dbvigil.sandbox import PrivateServer, replication_options
+from dbvigil.sandbox import PrivateServer, find, replication_options, template
+from dbvigil.sandbox import options as sandbox_options
 from dbvigil.sandbox.grants import PHYSICAL_BACKUP_GRANTS
 from dbvigil.targets import Target
 from tests.support.backups import (
@@ -90,6 +91,18 @@ def test_a_copy_amid_writes_holds_one_moment(server: PrivateServer, target: Targ
         assert total(again, "bank") == TOTAL
         assert again.execute("SELECT COUNT(*) AS n FROM bank.log")[0]["n"] > 20
     assert not folder.exists()
+
+
+def test_a_server_with_pages_of_its_own_is_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, pages = tmp_path / "data", {"innodb-page-size": 8192}
+    with monkeypatch.context() as patched:
+        patched.setitem(sandbox_options._COMMON, "innodb-page-size", 8192)  # type: ignore[arg-type]  # it is a dict
+        template._initialize(find(RELEASE), data)
+    with PrivateServer(RELEASE, tmp_path / "home", options=pages, data=data) as server:
+        bank(server, "bank")
+        found = copied(keeper(server, physical=True), tmp_path / "backup")
+    comparison = proved(tmp_path / "backup", found, tmp_path / "private", physical=True).comparison
+    assert (comparison.verified, comparison.sentence) == (True, "3 tables equal in rows and checksum")
 
 
 @pytest.mark.parametrize("key", ["", KEY], ids=["plain", "sealed"])
