@@ -42,7 +42,9 @@ def prepare(
         raise BackupError(
             f"{outside.relative_to(folder)} leads outside of the copy: no server is started on it, for it might be another's"
         )
-    options = ("--no-defaults", "--prepare", f"--target-dir={folder}", "--use-memory=256M")
+    # Of the file that came along only what says how the files are laid out: it names paths too, which are the copied server's.
+    own = [f"--{name.replace('_', '-')}={value}" for name, value in layout(folder).items()]
+    options = ("--no-defaults", "--prepare", f"--target-dir={folder}", "--use-memory=256M", *own)
     tool = Tool(program, None, options, stop, telling=TELLING)
     with tool.running() as process:
         process.wait()
@@ -58,7 +60,8 @@ def layout(folder: Path) -> Mapping[str, str]:
     """The options without which no server opens the files in `folder`, by name."""
     read = configparser.ConfigParser(interpolation=None)
     read.read(folder / "backup-my.cnf", encoding="utf-8")
-    return {name: read["mysqld"][name] for name in LAYOUT if read.has_option("mysqld", name)}
+    found = {name: read["mysqld"][name] for name in LAYOUT if read.has_option("mysqld", name)}
+    return {**found, "innodb_undo_directory": "./"}
 
 
 @contextlib.contextmanager

@@ -42,7 +42,6 @@ COPIED: Mapping[str, str | int | None] = {
     "skip-grant-tables": None,
     # It may have been a replica: it must follow nobody.
     "skip-slave-start": None,
-    "innodb-undo-directory": "./",
 }
 """What a server is told besides that is started on a copy of another one's files."""
 

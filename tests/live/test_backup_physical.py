@@ -97,6 +97,7 @@ def test_a_server_with_pages_of_its_own_is_proved(tmp_path: Path, monkeypatch: p
     data, pages = tmp_path / "data", {"innodb-page-size": 8192}
     with monkeypatch.context() as patched:
         patched.setitem(sandbox_options._COMMON, "innodb-page-size", 8192)  # type: ignore[arg-type]  # it is a dict
+        data.mkdir()
         template._initialize(find(RELEASE), data)
     with PrivateServer(RELEASE, tmp_path / "home", options=pages, data=data) as server:
         bank(server, "bank")
