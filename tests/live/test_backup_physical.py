@@ -245,6 +245,16 @@ def test_one_that_is_ended_or_dies_in_the_middle_is_none(
         assert list(tmp_path.iterdir()) == []
 
 
+def test_nobody_waits_for_a_reader_that_is_held_back(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced = list[int]()
+    monkeypatch.setattr(dumping.Pace, "after", lambda self, size: paced.append(size))
+    found = copied(target, tmp_path / "backup")
+    # Some of it is read while the tool holds locks, and at once.
+    assert 0 < sum(paced) < found.plain
+
+
 def test_one_without_its_last_words_is_none(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

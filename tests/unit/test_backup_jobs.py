@@ -324,6 +324,23 @@ def test_what_raises_an_alert(values: dict[str, Any], expected: dict[str, str]) 
     assert alerts(NOW) == expected
 
 
+def test_a_copy_of_files_and_a_dump_are_of_no_common_size() -> None:
+    plan()
+    row(0, started_at=DUE, plain_bytes=90_000, file="shop/0.mbstream.gz.sealed")
+    for number in range(1, 6):
+        row(number, started_at=DUE - timedelta(days=number))
+    assert alerts(NOW) == {}
+    for number in range(6, 11):
+        row(
+            number,
+            started_at=DUE + timedelta(minutes=number),
+            plain_bytes=90_000,
+            file=f"shop/{number}.mbstream.gz",
+        )
+    row(11, started_at=DUE + timedelta(minutes=11), file="shop/11.mbstream.gz")
+    assert alerts(NOW) == {"backup_size_change": "warning"}
+
+
 def test_a_backup_is_late_26_hours_after_the_last_good_one() -> None:
     plan()
     row(1, started_at=DUE - timedelta(days=1))
