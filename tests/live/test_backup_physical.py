@@ -96,7 +96,7 @@ def test_a_copy_amid_writes_holds_one_moment(server: PrivateServer, target: Targ
 def test_a_server_with_pages_of_its_own_is_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, pages = tmp_path / "data", {"innodb-page-size": 8192}
     with monkeypatch.context() as patched:
-        patched.setitem(sandbox_options._COMMON, "innodb-page-size", 8192)  # type: ignore[arg-type]  # it is a dict
+        patched.setitem(sandbox_options._COMMON, "innodb-page-size", 8192)
         data.mkdir()
         template._initialize(find(RELEASE), data)
     with PrivateServer(RELEASE, tmp_path / "home", options=pages, data=data) as server:

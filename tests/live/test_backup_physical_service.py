@@ -10,7 +10,7 @@ import pytest
 
 from dbvigil.sandbox import PrivateServer, attach_replica, replication_options, wait_until_caught_up
 from dbvigil.sandbox.grants import PHYSICAL_BACKUP_GRANTS
-from tests.live.test_backup_service import NEVER_SOON, files, prepare, settings
+from tests.live.test_backup_service import NEVER_SOON, files, prepare, settings, wait_for_replica
 from tests.support.servers import PrivateServers, monitoring_url
 from tests.support.service import ROOT, Service
 
@@ -77,10 +77,7 @@ def test_a_replica_of_this_machine_is_copied_in_its_source_s_place(
     service.targets = {"shop": ready(source), "shop-replica": ready(replica)}
     service.extra = settings(service, shop=SCHEDULE)
     service.start_monitor("--interval", "1")
-    service.wait_for(
-        lambda: service.rows("SELECT 1 FROM dbvigil_replicationfacts WHERE database = 'shop-replica'"), 60
-    )
-    service.wait_for(lambda: (service.metrics("shop-replica") or {}).get("replication_lag") is not None, 30)
+    wait_for_replica(service)
     made = service.command("backup", "now", "--database", "shop")
     assert (made["source"], made["verification"]) == ("shop-replica", "verified"), made["report"]
     # Elsewhere, by what its pid file says: its source is copied instead.
