@@ -47,12 +47,6 @@ def _standing(plan: BackupPlan, cron: str, *, wanted: bool) -> Standing:
     )
 
 
-def _sizes(newest: Iterable[tuple[str, int | None]]) -> list[int]:
-    """Those of backups of the newest one's kind: a copy of files and a dump of one server are of no common size."""
-    rows = list(newest)
-    return [size for file, size in rows if size is not None and is_physical(file) == is_physical(rows[0][0])]
-
-
 def backups(
     settings: BackupSettings, databases: Sequence[str], now: datetime, *, limit: int
 ) -> dict[str, Any]:
@@ -121,6 +115,12 @@ def shown(row: Backup) -> dict[str, Any]:
         "removed_at": _moment(row.removed_at),
         "removed_why": row.removed_why or None,
     }
+
+
+def _sizes(newest: Iterable[tuple[str, int | None]]) -> list[int]:
+    """Those of backups of the newest one's kind: a copy of files and a dump of one server are of no common size."""
+    rows = list(newest)
+    return [size for file, size in rows if size is not None and is_physical(file) == is_physical(rows[0][0])]
 
 
 def _seconds(row: Backup) -> float | None:
