@@ -89,6 +89,8 @@ def copy(
                 f"--datadir={datadir}",
                 f"--target-dir={own}",
                 f"--tmpdir={own}",
+                # It loads what a server asks for, and some of those plugins tell it the password as it is: here it finds none.
+                f"--plugin-dir={own}",
             )
             tool = Tool(program, target, options, stop, encrypted=encrypted, telling=TELLING)
             _read(tool, packer, pace)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -13,13 +15,15 @@ import pytest
 from dbvigil.backups import copying, dumping
 from dbvigil.backups.comparing import Figures, Truth
 from dbvigil.backups.errors import BackupError, DamagedBackup
-from dbvigil.backups.packing import unpacked
+from dbvigil.backups.packing import Packer, unpacked
 from dbvigil.backups.preparing import fresh, prepare
 from dbvigil.backups.programs import Stop
 from dbvigil.sandbox import PrivateServer, find, replication_options, template
 from dbvigil.sandbox import options as sandbox_options
 from dbvigil.sandbox.grants import PHYSICAL_BACKUP_GRANTS
 from dbvigil.targets import Target
+from dbvigil.types import ServerInfo
+from tests.support import rogue
 from tests.support.backups import (
     KEY,
     PASSWORD,
@@ -186,6 +190,19 @@ def test_each_grant_of_the_docs_is_needed(server: PrivateServer, target: Target,
         assert "IDENTIFIED" not in str(caught.value)
         (tmp_path / "backup").unlink()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_server_that_asks_for_the_password_is_not_told_it(tmp_path: Path) -> None:
+    program = copying.backup_program(ServerInfo("mariadb", (10, 11, 1), "", performance_schema=False))
+    async with rogue.Rogue(rogue.ask("mysql_clear_password")) as enemy:
+        target = Target("t", host="127.0.0.1", port=enemy.port, user=USER, password="kZ7w-secret-word")
+        call = partial(copying.copy, program, target, tmp_path, tmp_path, Packer(tmp_path / "backup"), Stop())
+        with pytest.raises(BackupError) as caught:
+            await asyncio.to_thread(call, begun=lambda: None, pace=dumping.Pace(0), encrypted=False)
+        assert enemy.connections
+        assert not enemy.heard("kZ7w-secret-word")
+    # It was looked for where there is none.
+    assert f"cannot be loaded: {tmp_path}/.copy-" in str(caught.value)
 
 
 def test_files_that_are_not_this_machine_s_are_not_copied(
