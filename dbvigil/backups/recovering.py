@@ -89,12 +89,13 @@ def unpack(
         )
     written = place.folder.manifest(row.file)
     path, info = _whole(row, place), server_of(written)
-    with fresh(to):
-        prepare(info, unpacked(path, place.settings.keys), to, Stop(), progress)
+    folder = to.absolute()
+    with fresh(folder):
+        prepare(info, unpacked(path, place.settings.keys), folder, Stop(), progress)
     return {
         "id": row.pk,
         "database": row.database,
-        "to": str(to.resolve()),
+        "to": str(folder),
         "server_version": info.version_text,
         "plain_bytes": row.plain_bytes,
     }
