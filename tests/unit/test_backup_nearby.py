@@ -29,8 +29,8 @@ def test_files_that_are_all_in_one_folder_can_be_copied(tmp_path: Path) -> None:
         ("innodb_undo_directory", "/undo", "innodb_undo_directory /undo is outside of {}"),
         ("innodb_data_home_dir", "/home", "innodb_data_home_dir /home is outside of {}"),
         ("innodb_data_file_path", "/disk/ibdata1:12M", "innodb_data_file_path /disk/ibdata1:12M leads outside of {}"),
-        ("innodb_encrypt_tables", "FORCE", "they are encrypted at rest (innodb_encrypt_tables), and opened by keys that are not known here"),
-        ("aria_encrypt_tables", "ON", "they are encrypted at rest (aria_encrypt_tables), and opened by keys that are not known here"),
+        ("innodb_encrypt_tables", "FORCE", "they are encrypted at rest (innodb_encrypt_tables), and opened by keys that are not known"),
+        ("aria_encrypt_tables", "ON", "they are encrypted at rest (aria_encrypt_tables), and opened by keys that are not known"),
     ],
 )  # fmt: skip
 def test_files_that_lie_elsewhere_or_are_ciphered_cannot(
