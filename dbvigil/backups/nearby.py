@@ -89,9 +89,7 @@ def _spread(folder: Path, places: Mapping[str, str]) -> str:
     """A copy whose parts lie elsewhere would be opened there: by a server that is to prove it, over the monitored one's own files."""
     ciphered = [name for name in _ENCRYPTION if places.get(name, "OFF") != "OFF"]
     if ciphered:
-        return (
-            f"they are encrypted at rest ({', '.join(ciphered)}), and opened by keys that are not known"
-        )
+        return f"they are encrypted at rest ({', '.join(ciphered)}), and opened by keys that are not known"
     for name in ("innodb_data_home_dir", "innodb_undo_directory"):
         if places.get(name) and (folder / places[name]).resolve() != folder.resolve():
             return f"{name} {places[name]} is outside of {folder}"
