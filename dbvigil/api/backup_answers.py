@@ -30,7 +30,7 @@ class BackupPositionSerializer(Answer):
     """Where the server stood in its log, for following it from there on."""
 
     exact = serializers.BooleanField(
-        help_text="It is the dump's own; otherwise the dump lies between `gtids_before` and `gtids_after`."
+        help_text="It is the backup's own; otherwise the backup lies between `gtids_before` and `gtids_after`."
     )
     gtids = serializers.CharField(allow_null=True)
     gtids_before = serializers.CharField(allow_null=True)
@@ -53,7 +53,8 @@ class BackupReportSerializer(Answer):
     summary = serializers.CharField()
     equal = serializers.IntegerField(required=False, help_text="Tables with the same rows and checksum.")
     between = serializers.IntegerField(
-        required=False, help_text="Tables that were written to at the dump's moment, whose rows lie between."
+        required=False,
+        help_text="Tables that were written to at the backup's moment, whose rows lie between.",
     )
     not_compared = serializers.IntegerField(required=False)
     wrong = serializers.IntegerField(
@@ -78,7 +79,8 @@ class BackupSerializer(Answer):
     asked_at = Moment()
     asked_by = serializers.CharField(allow_null=True)
     started_at = Moment(
-        allow_null=True, help_text="When its snapshot was opened: what it holds is of this moment."
+        allow_null=True,
+        help_text="When it began: a dump holds this moment, a copy of files that of its end.",
     )
     finished_at = Moment(allow_null=True)
     seconds = serializers.FloatField(allow_null=True)

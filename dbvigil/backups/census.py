@@ -39,6 +39,8 @@ OTHERS: Mapping[str, str] = {
     "event": """SELECT CONCAT(EVENT_SCHEMA, '.', EVENT_NAME) AS name
         FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN ({names})""",
 }
+# A server without grants has its scheduler off, and shows no event in information_schema.
+STORED_EVENTS = "SELECT CONCAT(db, '.', name) AS name FROM mysql.event WHERE db IN ({names})"
 MYSQL_DICTIONARY = (
     f"SELECT CONVERT(NAME USING utf8mb4) AS name FROM information_schema.INNODB_TABLES WHERE {USER_TABLES}"  # noqa: S608 - of names of our own
 )
@@ -91,8 +93,11 @@ class TimeIsUp(Exception):
     """A table could not be read to its end in the time that there was."""
 
 
-async def inventory(server: Server, wanted: Sequence[str] = ()) -> Inventory:
-    """What `server` has in `wanted` schemas, all of its own where none is named. Raises `BackupError`, ServerError."""
+async def inventory(server: Server, wanted: Sequence[str] = (), *, grantless: bool = False) -> Inventory:
+    """What `server` has in `wanted` schemas, all of its own where none is named. Raises `BackupError`, ServerError.
+
+    `grantless`: it is a MariaDB that was started without grants.
+    """
     there = [str(row["name"]) for row in await server.rows(DATABASES)]
     lost = sorted(set(wanted) - set(there))
     if lost:
@@ -122,7 +127,8 @@ async def inventory(server: Server, wanted: Sequence[str] = ()) -> Inventory:
             )
         else:
             views.append(name)
-    others = {kind: await _names(server, sql.format(names=marks), chosen) for kind, sql in OTHERS.items()}
+    kinds = {**OTHERS, "event": STORED_EVENTS} if grantless else OTHERS
+    others = {kind: await _names(server, sql.format(names=marks), chosen) for kind, sql in kinds.items()}
     return Inventory(list(wanted or there), tables, {"view": views, **others})
 
 

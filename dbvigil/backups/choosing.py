@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,14 @@ class Chosen:
 
 
 def choose(
-    database: str, wanted: str, edges: Sequence[Mapping[str, Any]], up: Mapping[str, bool | None]
+    database: str,
+    wanted: str,
+    edges: Sequence[Mapping[str, Any]],
+    up: Mapping[str, bool | None],
+    elsewhere: Collection[str] = (),
 ) -> Chosen:
     """`wanted` is "auto" or an alias; `edges` are channels as GET replication/ has them, `up` says which servers answer.
+    `elsewhere` are replicas that "auto" passes over, for their files are not on this machine.
 
     "auto": the replica of `database` that is least behind, where one is well; the database itself otherwise. Raises `BackupError` where
     a replica that was named is not fit.
@@ -42,9 +47,11 @@ def choose(
             f"{wanted} cannot stand for {database}: it is no replica of it that runs and is at most {MOST_LAG:g} s behind; "
             'mend it, or name another server (or "auto") as "from" in DB_BACKUP_SCHEDULES'
         )
-    best = min(found, key=lambda name: (found[name]["lag"], name), default=None)
+    near = found.keys() - elsewhere
+    best = min(near, key=lambda name: (found[name]["lag"], name), default=None)
     if best is None:
-        return Chosen(database, "it has no monitored replica that is well")
+        here = " and on this machine" if found else ""
+        return Chosen(database, f"it has no monitored replica that is well{here}")
     return Chosen(best, f"a replica, {found[best]['lag']:g} s behind")
 
 

@@ -36,10 +36,11 @@ COMMON = (
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
-    """What the dump itself says of its place in the binary log; None where it does not."""
+    """What the tool itself says of its place in the binary log; None where it does not."""
 
     log_file: str | None = None
     log_position: int | None = None
+    gtids: str | None = None
 
 
 def arguments(flavor: str, databases: Sequence[str], *, position: bool) -> list[str]:

@@ -16,6 +16,7 @@ from dbvigil.backups.sealing import SUFFIX
 
 _WORK = ".work-"
 MANIFEST = ".json"
+SQL, STREAM = ".sql.gz", ".mbstream.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,19 @@ class Folder:
         return bool(relative) and self.place(relative).is_file()
 
 
-def name_of(database: str, number: int, at: datetime, *, sealed: bool) -> str:
+def name_of(database: str, number: int, at: datetime, *, sealed: bool, physical: bool = False) -> str:
     """The path of a new backup below the folder: `shop/shop-20260131T031500Z-7.sql.gz`."""
+    kind = STREAM if physical else SQL
     safe = (
         "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in database).lstrip(".")
         or "_"
     )
-    return f"{safe}/{safe}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number}.sql.gz{SUFFIX if sealed else ''}"
+    return f"{safe}/{safe}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number}{kind}{SUFFIX if sealed else ''}"
+
+
+def is_physical(relative: str) -> bool:
+    """Whether a backup's file is a copy of a server's files, by its name."""
+    return relative.removesuffix(SUFFIX).endswith(STREAM)
 
 
 def _unusable(path: Path, error: OSError) -> BackupError:

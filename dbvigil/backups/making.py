@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dbvigil.backups import census
 from dbvigil.backups.census import Inventory, Snapshot, figures_of
 from dbvigil.backups.comparing import Truth
+from dbvigil.backups.copying import backup_program, copy
 from dbvigil.backups.dumping import Dumped, Pace, arguments, dump
 from dbvigil.backups.errors import BackupError
+from dbvigil.backups.nearby import data_folder
 from dbvigil.backups.packing import Packer
 from dbvigil.backups.position import Position, position, unmoved, variables
 from dbvigil.backups.programs import Program, Stop, dump_program, flavor_of
@@ -30,7 +33,7 @@ _NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted: which server's databases (none named: all), into which file, and within which limits."""
+    """What is wanted: which server's databases (none named: all) or, `physical`, its files, into which file, and within which limits."""
 
     target: Target
     path: Path
@@ -38,6 +41,7 @@ class Order:
     key: str = ""
     compare_seconds: float = 900.0
     bytes_per_second: float = 0.0
+    physical: bool = False
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class Made:
 
 @dataclass(slots=True)
 class _Moments:
-    """What is known from around the dump's own snapshot."""
+    """What is known from around the tool's own moment: a dump's snapshot, or the end of a copy."""
 
     before: Position = field(default_factory=Position)
     after: Position = field(default_factory=Position)
@@ -75,17 +79,23 @@ async def make(order: Order, stop: Stop, progress: Progress) -> Made:
     first = Server(order.target, read_timeout=census.PATIENCE_SECONDS)
     try:
         info = await first.connect()
-        program = await asyncio.to_thread(dump_program, flavor_of(info))
+        datadir = None
+        if order.physical:
+            program = await asyncio.to_thread(backup_program, info)
+            datadir = await data_folder(first)
+        else:
+            program = await asyncio.to_thread(dump_program, flavor_of(info))
         known = await census.inventory(first, order.databases)
         hidden = await census.unseen(first, known)
         if hidden:
             more = f" and {len(hidden) - _NAMED} more" if len(hidden) > _NAMED else ""
+            what = "a dump would lack them" if datadir is None else "nothing could compare them"
             raise BackupError(
-                f"the account may not see {', '.join(hidden[:_NAMED])}{more}: a dump would lack them; GRANT SELECT on them"
+                f"the account may not see {', '.join(hidden[:_NAMED])}{more}: {what}; GRANT SELECT on them"
             )
         offers = await variables(first)
         progress.expected_bytes = known.bytes
-        return await _make(order, first, program, known, offers, stop, progress)
+        return await _make(order, first, program, datadir, known, offers, stop, progress)
     finally:
         await first.close()
 
@@ -94,6 +104,7 @@ async def _make(
     order: Order,
     first: Server,
     program: Program,
+    datadir: Path | None,
     known: Inventory,
     offers: Mapping[str, str],
     stop: Stop,
@@ -108,16 +119,17 @@ async def _make(
         async with AsyncExitStack() as stack:
             before = await stack.enter_async_context(census.snapshot(first))
             started_at = datetime.now(UTC)
-            options = arguments(
-                program.flavor, known.databases, position=logs and moments.before.file is not None
-            )
+            if datadir is None:
+                options = arguments(
+                    program.flavor, known.databases, position=logs and moments.before.file is not None
+                )
+                read = partial(dump, program, order.target, options)
+            else:
+                read = partial(copy, program, order.target, datadir, order.path.parent)
             dumping = asyncio.ensure_future(
                 asyncio.to_thread(
-                    dump,
-                    program,
-                    order.target,
-                    options,
-                    _Watched(packer, progress),  # type: ignore[arg-type]  # it writes, which is all that is asked of it
+                    read,
+                    _Watched(packer, progress),
                     stop,
                     begun=lambda: _soon(loop, open_),
                     pace=Pace(order.bytes_per_second),
@@ -177,11 +189,12 @@ async def _truth(
     stack: AsyncExitStack,
 ) -> dict[str, Truth]:
     """Each table as it was just before the dump's snapshot and just after. What cannot be read is no reason to have no backup."""
-    end = time.monotonic() + order.compare_seconds
     second = Server(order.target, read_timeout=census.PATIENCE_SECONDS)
     try:
         await second.connect()
         await open_.wait()
+        # A copy may have taken hours until here.
+        end = time.monotonic() + order.compare_seconds
         after = await stack.enter_async_context(census.snapshot(second))
         moments.after = await position(second)
         earlier, left = await figures_of(before, known.tables, end - time.monotonic(), time.monotonic)
@@ -233,7 +246,7 @@ def _facts(
         "tables": len(known.tables),
         "position": {
             "exact": exact or file is not None,
-            "gtids": before.gtids if exact else None,
+            "gtids": dumped.gtids or (before.gtids if exact else None),
             "gtids_before": before.gtids,
             "gtids_after": after.gtids,
             "file": file,

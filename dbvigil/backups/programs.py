@@ -6,6 +6,7 @@ An account never stands on a command line or in an environment: it is in a file 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -39,6 +40,7 @@ class Program:
     flavor: str
     command: tuple[str, ...]
     version: str
+    name: str = ""
 
 
 def flavor_of(info: ServerInfo) -> str:
@@ -61,7 +63,7 @@ def _program(flavor: str, names: Sequence[str], path: str) -> Program:
     strange = []
     for name in names:
         found = shutil.which(name, path=path)
-        version = _version([found]) if found else None
+        version = version_of([found]) if found else None
         if found and version and ("MariaDB" in version) == (flavor == "mariadb"):
             return Program(flavor, (found,), version)
         if found and version:
@@ -70,7 +72,7 @@ def _program(flavor: str, names: Sequence[str], path: str) -> Program:
         if release.flavor == flavor:
             private = _private(release.name, names)
             if private:
-                return Program(flavor, private, _version(private) or "")
+                return Program(flavor, private, version_of(private) or "")
     missing = "; ".join(strange) or f"none of {', '.join(names)} is on PATH"
     raise BackupError(
         f"{_OWNER[flavor]}'s own {names[0]} cannot be found: {missing}; install {_PACKAGE[flavor]} on this machine"
@@ -86,14 +88,16 @@ def _private(release: str, names: Sequence[str]) -> tuple[str, ...] | None:
     return None
 
 
-def _version(command: Sequence[str]) -> str | None:
+def version_of(command: Sequence[str]) -> str | None:
+    """What the program says of its version; None where it says nothing."""
     try:
         done = subprocess.run(  # noqa: S603 - a program that was found on PATH
             [*command, "--version"], capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip()[:200] if done.returncode == 0 else None
+    # mariadb-backup says it where others complain.
+    return (done.stdout.strip() or done.stderr.strip())[:200] if done.returncode == 0 else None
 
 
 class Stop:
@@ -140,36 +144,44 @@ class Stop:
 
 
 class Tool:
-    """One program while it runs: killed when this process ends, or when `stop` says so."""
+    """One program while it runs: killed when this process ends, or when `stop` says so.
+
+    Without a `target` it connects to nothing. Of what a talkative program complains about, only the lines that `telling` finds are told.
+    """
 
     def __init__(
         self,
         program: Program,
-        target: Target,
+        target: Target | None,
         arguments: Sequence[str],
         stop: Stop,
         *,
         fed: bool = False,
         encrypted: bool = True,
+        telling: re.Pattern[str] | None = None,
     ) -> None:
-        self._name = _DUMP[program.flavor][0] if "dump" in program.command[-1] else program.flavor
+        dumps = "dump" in program.command[-1]
+        self._name = program.name or (_DUMP[program.flavor][0] if dumps else program.flavor)
+        self._telling = telling
         self._stop = stop
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the program runs
-        options = _option_file(options_of(target, program.flavor, encrypted=encrypted))
+        options = (
+            None if target is None else _option_file(options_of(target, program.flavor, encrypted=encrypted))
+        )
         try:
             # Of the program's own configuration files none is read: what they say would hold for people.
             self.process = subprocess.Popen(  # noqa: S603 - the servers' own programs, with arguments of ours
                 [
                     *("setpriv", "--pdeathsig", "KILL"),
                     *program.command,
-                    f"--defaults-file=/proc/self/fd/{options}",
+                    *(() if options is None else (f"--defaults-file=/proc/self/fd/{options}",)),
                     *arguments,
                 ],
                 # What is fed says nothing that anybody reads; what is read is fed nothing.
                 stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if fed else subprocess.PIPE,
                 stderr=self._said,
-                pass_fds=[options],
+                pass_fds=() if options is None else (options,),
                 start_new_session=True,
                 env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
             )
@@ -177,7 +189,8 @@ class Tool:
             self._said.close()
             raise BackupError(f"{self._name} cannot be started: {error.strerror or error}") from None
         finally:
-            os.close(options)
+            if options is not None:
+                os.close(options)
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -194,6 +207,14 @@ class Tool:
                     _close(pipe)
             self.process.wait()
 
+    def heard(self, start: int) -> bytes:
+        """What it has said from byte `start` on, while it runs or after; from the end where `start` is negative."""
+        # The program writes at the position of the very same file: it must not be moved.
+        descriptor = self._said.fileno()
+        size = os.fstat(descriptor).st_size
+        start = max(0, size + start) if start < 0 else start
+        return os.pread(descriptor, max(0, size - start), start)
+
     def said(self) -> str:
         """The end of what it complained about, without values."""
         if self._said.closed:
@@ -203,6 +224,8 @@ class Tool:
         text = self._said.read().decode(errors="replace")
         self._said.close()
         lines = [line.strip() for line in text.splitlines() if line.strip() and "[Warning]" not in line]
+        if self._telling is not None:
+            lines = [line for line in lines if self._telling.search(line)]
         return redaction.server_message(" ".join(lines)) or ""
 
     def failure(self) -> str:

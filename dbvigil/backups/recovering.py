@@ -9,7 +9,9 @@ from typing import Any
 
 from dbvigil.backups import jobs
 from dbvigil.backups.errors import BackupError, UnknownBackup
+from dbvigil.backups.files import is_physical
 from dbvigil.backups.packing import check_whole, unpacked
+from dbvigil.backups.preparing import fresh, prepare
 from dbvigil.backups.programs import Stop, flavor_of
 from dbvigil.backups.restoring import check_place, restore
 from dbvigil.backups.running import Place, server_of
@@ -19,7 +21,10 @@ from dbvigil.targets import Target, parse_url
 
 
 def contents(number: int, place: Place) -> Iterator[bytes]:
-    """Backup `number` as plain SQL. Raises `BackupError` where there is none, or it is not what was written."""
+    """Backup `number` as its tool wrote it: plain SQL, or the stream of a copy of files.
+
+    Raises `BackupError` where there is none, or it is not what was written.
+    """
     return unpacked(_whole(_there(number), place), place.settings.keys)
 
 
@@ -38,6 +43,11 @@ def put_back(
     with `force`. The file is looked at as a whole before anything is written. Raises `BackupError`, `ConfigurationError`, ServerError.
     """
     row = _there(number)
+    if is_physical(row.file):
+        raise BackupError(
+            f"backup {number} is a copy of a server's files, which no running server takes: "
+            "unpack it with --to FOLDER, and start a server on that"
+        )
     target = _target(url)
     written = place.folder.manifest(row.file)
     path, databases = _whole(row, place), list(written["databases"])
@@ -61,6 +71,32 @@ def put_back(
         "database": row.database,
         "into": target.address,
         "databases": databases,
+        "plain_bytes": row.plain_bytes,
+    }
+
+
+def unpack(
+    number: int, to: Path, place: Place, *, progress: Callable[[int], None] = lambda done: None
+) -> dict[str, Any]:
+    """Unpacks backup `number`, a copy of files, into `to` so that a server can be started on it; what was done, JSON-ready.
+
+    `to` is new or empty, and is so again where it comes to nothing. Raises `BackupError`.
+    """
+    row = _there(number)
+    if not is_physical(row.file):
+        raise BackupError(
+            f"backup {number} is a dump, which is restored into a server that runs: --into URL, not --to FOLDER"
+        )
+    written = place.folder.manifest(row.file)
+    path, info = _whole(row, place), server_of(written)
+    folder = to.absolute()
+    with fresh(folder):
+        prepare(info, unpacked(path, place.settings.keys), folder, Stop(), progress)
+    return {
+        "id": row.pk,
+        "database": row.database,
+        "to": str(folder),
+        "server_version": info.version_text,
         "plain_bytes": row.plain_bytes,
     }
 

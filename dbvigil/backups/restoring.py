@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dbvigil.backups import census
 from dbvigil.backups.errors import BackupError
@@ -13,6 +14,8 @@ from dbvigil.backups.programs import Stop, Tool, client_program, flavor_of
 from dbvigil.queries.proof.place import monitored_as
 from dbvigil.server import Server
 from dbvigil.targets import Target
+
+T = TypeVar("T")
 
 # Of the client's own commands none is heard but DELIMITER: no text of a dump can reach this machine's shell.
 ARGUMENTS = ("--binary-mode", "--max-allowed-packet=1G", "--default-character-set=utf8mb4")
@@ -76,12 +79,16 @@ def restore(
 
     Raises `BackupError`; and what reading `dump` raises, after which a part is restored.
     """
-    tool = Tool(client_program(flavor), target, ARGUMENTS, stop, fed=True, encrypted=encrypted)
+    feed(Tool(client_program(flavor), target, ARGUMENTS, stop, fed=True, encrypted=encrypted), dump, progress)
+
+
+def feed(tool: Tool, backup: Iterable[bytes], progress: Callable[[int], None] = lambda done: None) -> None:
+    """Gives `tool` all of `backup` and waits for its end. Raises `BackupError`, and what reading `backup` raises."""
     done = 0
     with tool.running() as process:
         assert process.stdin is not None  # noqa: S101 - for the type checker; it is a pipe
         try:
-            for data in dump:
+            for data in backup:
                 process.stdin.write(data)
                 done += len(data)
                 progress(done)
@@ -95,11 +102,11 @@ def restore(
         raise BackupError(failure)
 
 
-async def restored(target: Target, flavor: str, dump: Iterable[bytes], stop: Stop) -> None:
-    """The same without blocking; cancelled, it ends the client."""
-    running = asyncio.ensure_future(asyncio.to_thread(restore, target, flavor, dump, stop))
+async def finished(stop: Stop, work: Callable[[], T]) -> T:
+    """What `work` comes to, without blocking; cancelled, it ends the programs that `work` runs under `stop`."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        await asyncio.shield(running)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         stop.end("it was cancelled")
         await asyncio.wait([running])

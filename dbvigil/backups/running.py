@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-from django.db import DatabaseError, InterfaceError, connections
+from typing import Any
 
 from dbvigil.backups import jobs
 from dbvigil.backups.choosing import Chosen, choose
 from dbvigil.backups.errors import BackupError, Ended
-from dbvigil.backups.files import Folder, name_of
+from dbvigil.backups.files import Folder, is_physical, name_of
+from dbvigil.backups.guarding import beating, bounded, persist
 from dbvigil.backups.making import Made, Order, Progress, make, manifest
+from dbvigil.backups.nearby import is_near
 from dbvigil.backups.programs import Stop
 from dbvigil.backups.retention import Kept, outlived
 from dbvigil.backups.sealing import key_id
 from dbvigil.backups.verifying import Held, verify
-from dbvigil.conf.backups import AUTO, BackupSchedule, BackupSettings
+from dbvigil.conf.backups import AUTO, PHYSICAL, BackupSchedule, BackupSettings
 from dbvigil.errors import ConfigurationError, DbvigilError
 from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import Backup, TargetState
@@ -32,11 +30,6 @@ from dbvigil.targets import Target
 from dbvigil.types import DatabaseMetrics, ServerInfo
 
 logger = logging.getLogger("dbvigil.backups")
-
-T = TypeVar("T")
-
-_TRIES = 60
-"""So many seconds what was done is tried to be put on record while the service's database is locked or away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +66,13 @@ def run(number: int, place: Place, stop: Stop, progress: Progress | None = None)
         raise BackupError(f"backup {number} does not wait to be made: another process has it, or it is over")
     row = jobs.get(number)
     schedule = place.schedule(row.database)
-    with _beating(number, runner, progress, stop):
+    with beating(number, runner, progress, stop):
         try:
             made = _made(row, runner, place, schedule, stop, progress)
         except BaseException as error:
             why = _told(error, stop)
             _cleared(place, number)
-            _persist(lambda: jobs.fail(number, runner, why, datetime.now(UTC)))
+            persist(lambda: jobs.fail(number, runner, why, datetime.now(UTC)))
             if not isinstance(error, Exception):
                 raise
             return jobs.get(number)
@@ -101,7 +94,7 @@ def prove(number: int, place: Place, stop: Stop) -> Backup:
     written = place.folder.manifest(row.file)
     if not jobs.claim_proof(number, runner):
         raise BackupError(f"{row.database} is being backed up or verified just now; try again afterwards")
-    with _beating(number, runner, Progress(), stop):
+    with beating(number, runner, Progress(), stop):
         _prove(jobs.get(number), runner, place, Held.from_dict(written["held"]), server_of(written), stop)
     return jobs.get(number)
 
@@ -132,19 +125,34 @@ def tidy(database: str, place: Place, now: datetime) -> list[int]:
     return removed
 
 
-def source_of(database: str, wanted: str, now: datetime) -> Chosen:
-    """The server that is read for `database`, by what is known of replication now. Raises `BackupError`."""
+def source_of(
+    database: str, wanted: str, now: datetime, near: Callable[[str], bool] = lambda replica: True
+) -> Chosen:
+    """The server that is read for `database`, by what is known of replication now. Raises `BackupError`.
+
+    "auto" passes over replicas that are not `near`.
+    """
     stored = TargetState.objects.filter(active=True).exclude(metrics=None).values_list("alias", "metrics")
     metrics = {alias: DatabaseMetrics.from_dict(figures) for alias, figures in stored if figures}
     edges = replication(metrics, DjangoHistory(), now).to_dict()["topology"]["edges"]
-    return choose(database, wanted, edges, {alias: one.up for alias, one in metrics.items()})
+    up = {alias: one.up for alias, one in metrics.items()}
+    replicas = {edge["replica"] for edge in edges if edge["source"] == database and up.get(edge["replica"])}
+    far = [one for one in replicas if not near(one)] if wanted == AUTO else []
+    return choose(database, wanted, edges, up, far)
 
 
 def _made(
     row: Backup, runner: str, place: Place, schedule: BackupSchedule, stop: Stop, progress: Progress
 ) -> Made:
     """The dump, at its place in the folder and on record as kept."""
-    chosen = source_of(row.database, schedule.source, datetime.now(UTC))
+    physical = schedule.tool == PHYSICAL
+
+    def near(replica: str) -> bool:
+        if not physical or replica not in place.targets:
+            return not physical
+        return asyncio.run(is_near(place.target(replica, row.database)))
+
+    chosen = source_of(row.database, schedule.source, datetime.now(UTC), near)
     if chosen.alias not in place.targets:
         # Monitored by another process's settings: an account for it is not known here.
         if schedule.source != AUTO:
@@ -162,9 +170,10 @@ def _made(
         key,
         schedule.compare_seconds,
         schedule.megabytes_per_second * 1e6,
+        physical,
     )
-    made = _bounded(make(order, stop, progress), schedule.most_hours * 3600, stop)
-    relative = name_of(row.database, row.pk, made.started_at, sealed=bool(key))
+    made = bounded(make(order, stop, progress), schedule.most_hours * 3600, stop)
+    relative = name_of(row.database, row.pk, made.started_at, sealed=bool(key), physical=physical)
     name = key_id(key) if key else ""
     folder.keep(
         order.path,
@@ -186,7 +195,7 @@ def _made(
     }
     recorded = False
     try:
-        recorded = _persist(lambda: jobs.change(row.pk, runner, **values))
+        recorded = persist(lambda: jobs.change(row.pk, runner, **values))
     finally:
         if not recorded:
             # A file of which no row tells would be kept for ever.
@@ -200,9 +209,16 @@ def _made(
 def _prove(row: Backup, runner: str, place: Place, held: Held, info: ServerInfo, stop: Stop) -> None:
     folder = place.folder
     try:
-        proof = _bounded(
+        proof = bounded(
             verify(
-                folder.place(row.file), row.sha256, place.settings.keys, held, info, folder.work(row.pk), stop
+                folder.place(row.file),
+                row.sha256,
+                place.settings.keys,
+                held,
+                info,
+                folder.work(row.pk),
+                stop,
+                physical=is_physical(row.file),
             ),
             place.schedule(row.database).most_hours * 3600,
             stop,
@@ -210,34 +226,13 @@ def _prove(row: Backup, runner: str, place: Place, held: Held, info: ServerInfo,
         outcome, report = "verified" if proof.comparison.verified else "failed", proof.to_dict()
     except BaseException as error:
         told = {"summary": _told(error, stop)}
-        _persist(lambda: jobs.end_proof(row.pk, runner, "failed", told, datetime.now(UTC)))
+        persist(lambda: jobs.end_proof(row.pk, runner, "failed", told, datetime.now(UTC)))
         if not isinstance(error, Exception):
             raise
         return
     finally:
         folder.clear(row.pk)
-    _persist(lambda: jobs.end_proof(row.pk, runner, outcome, report, datetime.now(UTC)))
-
-
-def _bounded(work: Coroutine[Any, Any, T], seconds: float, stop: Stop) -> T:
-    """What `work` comes to; ended by `stop`, and after `seconds`."""
-
-    async def bounded() -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker; this is one
-        stop.then(lambda: loop.call_soon_threadsafe(task.cancel))
-        try:
-            async with asyncio.timeout(seconds):
-                return await work
-        except TimeoutError:
-            raise Ended(f"it took longer than {seconds / 3600:g} h, and was ended") from None
-        except asyncio.CancelledError:
-            stop.check()
-            raise
-        finally:
-            stop.then(None)
-
-    return asyncio.run(bounded())
+    persist(lambda: jobs.end_proof(row.pk, runner, outcome, report, datetime.now(UTC)))
 
 
 def _told(error: BaseException, stop: Stop) -> str:
@@ -255,49 +250,3 @@ def _told(error: BaseException, stop: Stop) -> str:
 def _cleared(place: Place, number: int) -> None:
     if place.settings.folder:
         place.folder.clear(number)
-
-
-@contextmanager
-def _beating(number: int, runner: str, progress: Progress, stop: Stop) -> Iterator[None]:
-    """Says every two seconds that this process lives, and how far it is; ends the work where it is no longer this process's."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(jobs.BEAT_SECONDS):
-            try:
-                if not _alive(number, runner, progress):
-                    stop.end("another process has given this backup up")
-                    return
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("backup %d: its beat cannot be written: %s", number, error)
-            finally:
-                connections.close_all()
-
-    thread = threading.Thread(target=beat, name="dbvigil-backup-beat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _alive(number: int, runner: str, progress: Progress) -> bool:
-    if progress.plain_bytes and progress.expected_bytes is not None:
-        return jobs.change(number, runner, plain_bytes=progress.plain_bytes, size_bytes=progress.size_bytes)
-    return jobs.change(number, runner)
-
-
-def _persist(write: Callable[[], bool]) -> bool:
-    """What `write` answers; it is tried for a minute while the service's database is locked or away. Raises `DatabaseError`."""
-    pause = threading.Event()
-    for left in range(_TRIES, -1, -1):
-        try:
-            return write()
-        except (DatabaseError, InterfaceError) as error:
-            if not left:
-                raise
-            logger.warning("what became of a backup cannot be put on record yet: %s", error)
-            connections.close_all()
-            pause.wait(1.0)
-    raise AssertionError("unreachable")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from dbvigil.backups.due import next_due
+from dbvigil.backups.files import is_physical
 from dbvigil.backups.judging import COMPARED, NAMES, Standing, figures
 from dbvigil.backups.sealing import key_id
 from dbvigil.conf.backups import BackupSettings
@@ -41,7 +42,7 @@ def _standing(plan: BackupPlan, cron: str, *, wanted: bool) -> Standing:
         None if newest is None else newest.status == "failed",
         good.values_list("started_at", flat=True).first(),
         None if judged is None or not wanted else judged == "verified",
-        [size for size in good.values_list("plain_bytes", flat=True)[: COMPARED + 1] if size is not None],
+        _sizes(good.values_list("file", "plain_bytes")[: COMPARED + 1]),
         {} if newest is None else _told(newest),
     )
 
@@ -126,6 +127,12 @@ def shown(row: Backup) -> dict[str, Any]:
         "removed_at": _moment(row.removed_at),
         "removed_why": row.removed_why or None,
     }
+
+
+def _sizes(newest: Iterable[tuple[str, int | None]]) -> list[int]:
+    """Those of backups of the newest one's kind: a copy of files and a dump of one server are of no common size."""
+    rows = list(newest)
+    return [size for file, size in rows if size is not None and is_physical(file) == is_physical(rows[0][0])]
 
 
 def _seconds(row: Backup) -> float | None:

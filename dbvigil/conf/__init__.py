@@ -108,7 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
         "BACKUP_SCHEDULER_ENABLED",
         False,
         boolean,
-        "Run scheduled backups with the server's own dump tool, and alert on stale or failed ones.",
+        "Run scheduled backups with the server's own tool, and alert on stale or failed ones.",
     ),
     Setting(
         "DB_BACKUP_SCHEDULES",

@@ -16,6 +16,8 @@ from dbvigil.conf.values import boolean, number
 from dbvigil.errors import ConfigurationError
 
 AUTO = "auto"
+DUMP, PHYSICAL = "dump", "physical"
+TOOLS = (DUMP, PHYSICAL)
 LEAST_KEY = 32
 
 _MASK = "***"
@@ -30,9 +32,10 @@ class BackupSchedule:
     """When one database is backed up, and how.
 
     `source` is the alias of the server that is read: a replica, the database itself, or "auto", which is a healthy replica and else the
-    database. `databases` are schemas, all of the server's own where it is empty. Kept are the backups of `keep_days`, and one a week of
-    `keep_weeks`. `verify` restores each one; `compare_seconds` is how long the server may be read for what the restore is compared with.
-    `most_hours` ends one that takes too long; `megabytes_per_second` is how fast it is read (0: as fast as it comes).
+    database. `tool` is "dump", or "physical" for a copy of the server's files by mariadb-backup. `databases` are schemas, all of the
+    server's own where it is empty. Kept are the backups of `keep_days`, and one a week of `keep_weeks`. `verify` restores each one;
+    `compare_seconds` is how long the server may be read for what the restore is compared with. `most_hours` ends one that takes too
+    long; `megabytes_per_second` is how fast it is read (0: as fast as it comes).
     """
 
     cron: str
@@ -44,6 +47,7 @@ class BackupSchedule:
     compare_seconds: float = 900.0
     most_hours: float = 12.0
     megabytes_per_second: float = 0.0
+    tool: str = DUMP
 
     def to_dict(self) -> dict[str, Any]:
         """As it is written in the settings."""
@@ -57,6 +61,7 @@ class BackupSchedule:
             "compare_seconds": self.compare_seconds,
             "most_hours": self.most_hours,
             "megabytes_per_second": self.megabytes_per_second,
+            "tool": self.tool,
         }
 
 
@@ -88,6 +93,12 @@ def _schedule(name: str, given: object) -> BackupSchedule:
     found = BackupSchedule(_cron(f"{name}[cron]", given["cron"]))
     for key, value in given.items():
         found = _with(found, name, key, value)
+    if found.tool == PHYSICAL and found.databases:
+        raise ConfigurationError(
+            f"{name}[databases]",
+            list(found.databases),
+            'allowed with "tool": "physical": none, for all of a server\'s files are copied',
+        )
     return found
 
 
@@ -98,6 +109,8 @@ def _with(found: BackupSchedule, name: str, key: object, value: object) -> Backu
             return found
         case "from":
             return replace(found, source=value if value == AUTO else _alias(place, value))
+        case "tool":
+            return replace(found, tool=_tool(place, value))
         case "databases":
             return replace(found, databases=_names(place, value))
         case "verify":
@@ -126,6 +139,12 @@ def _cron(name: str, value: object) -> str:
     if first is None:
         raise ConfigurationError(name, value, _CRON)
     return value
+
+
+def _tool(name: str, value: object) -> str:
+    if value not in TOOLS:
+        raise ConfigurationError(name, value, f"allowed: {', '.join(TOOLS)}")
+    return str(value)
 
 
 def _names(name: str, value: object) -> tuple[str, ...]:

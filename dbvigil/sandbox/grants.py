@@ -51,6 +51,9 @@ BACKUP_GRANTS: dict[str, tuple[str, ...]] = {
 }
 """By flavor, what an account needs that backs a whole server up."""
 
+PHYSICAL_BACKUP_GRANTS: tuple[str, ...] = (*BACKUP_GRANTS["mariadb"], "RELOAD ON *.*")
+"""What it needs for `mariadb-backup`: its BACKUP STAGE statements take RELOAD, all else is read to compare with."""
+
 
 REPLICATION_GRANTS: tuple[str, ...] = ("REPLICATION SLAVE ON *.*",)
 """What a replica's account on its source needs; the old word is the one that both flavors take."""

@@ -16,9 +16,12 @@ _LONGEST_SOCKET_PATH = 100
 
 
 class Home:
-    """Data folder, log and socket of one server, under `folder`, which belongs to that server alone."""
+    """Data folder, log and socket of one server, under `folder`, which belongs to that server alone.
 
-    def __init__(self, folder: Path, binary: ServerBinary) -> None:
+    `data` is a data folder on the same disk that becomes this server's; without it, a fresh one is made.
+    """
+
+    def __init__(self, folder: Path, binary: ServerBinary, data: Path | None = None) -> None:
         self.folder = folder.resolve()
         self.datadir = self.folder / "data"
         # MariaDB empties its folder for temporary tables when it starts: two servers must not share one.
@@ -28,6 +31,7 @@ class Home:
         # Says whose folder this is, so that nothing else is ever started on or removed.
         self._marker = self.folder / "private-server"
         self._binary = binary
+        self._data = data
         self._socket_folder: Path | None = None
 
     @property
@@ -54,8 +58,12 @@ class Home:
         # The administrator has no password: who can reach the socket is the administrator.
         self.folder.chmod(0o700)
         self.temporary.mkdir(exist_ok=True)
-        if not self.datadir.exists():
+        if self.datadir.exists():
+            return
+        if self._data is None:
             template.copy_to(self._binary, self.datadir)
+        else:
+            self._data.rename(self.datadir)
 
     def remove(self) -> None:
         """Remove the folder with all that is in it, if it is a server's home."""

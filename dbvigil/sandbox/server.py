@@ -39,6 +39,8 @@ class PrivateServer:
     `server` is a release name such as "mariadb-10.11", or a ServerBinary. Its data folder is made at the
     first start and kept by `stop`, so a server made again with the same `home` finds its data. `options` are
     server options that win over the defaults of `dbvigil.sandbox.options`; None is an option without a value.
+    `data` is a data folder on the same disk that is moved there at the first start in a fresh one's place; its
+    accounts are its own, so whoever gives one gives "skip-grant-tables" too, or has root let in through the socket.
     With `tls` the server shows that certificate; without it, MySQL and MariaDB from 11.4 show their own.
 
     The process dies with the Python process that started it. Methods raise SandboxError.
@@ -53,9 +55,10 @@ class PrivateServer:
         options: Options | None = None,
         tls: Certificates | None = None,
         port: int | None = None,
+        data: Path | None = None,
     ) -> None:
         self.binary = find(server) if isinstance(server, str) else server
-        self._home = Home(home, self.binary)
+        self._home = Home(home, self.binary, data)
         self.tls = tls
         self.host = "127.0.0.1"
         self.port = port or _free_port()

@@ -241,6 +241,14 @@ def test_what_fails_says_why_and_alerts(service: Service, shop: PrivateServer) -
     service.wait_for(lambda: not files(service), 60, "what failed has left something")
 
 
+def wait_for_replica(service: Service) -> None:
+    """Until the monitor knows whom `shop-replica` follows, and how far behind it is."""
+    service.wait_for(
+        lambda: service.rows("SELECT 1 FROM dbvigil_replicationfacts WHERE database = 'shop-replica'"), 60
+    )
+    service.wait_for(lambda: (service.metrics("shop-replica") or {}).get("replication_lag") is not None, 30)
+
+
 def test_a_replica_that_is_well_is_read_in_its_source_s_place(
     service: Service, private_server: PrivateServers
 ) -> None:
@@ -257,10 +265,7 @@ def test_a_replica_that_is_well_is_read_in_its_source_s_place(
     told = service.manage("database_monitor", "backup", "now", "--database", "shop", expect=1).stderr
     assert "shop-replica cannot stand for shop: it is no replica of it that runs" in told
     service.start_monitor("--interval", "1")
-    service.wait_for(
-        lambda: service.rows("SELECT 1 FROM dbvigil_replicationfacts WHERE database = 'shop-replica'"), 60
-    )
-    service.wait_for(lambda: (service.metrics("shop-replica") or {}).get("replication_lag") is not None, 30)
+    wait_for_replica(service)
     made = service.command("backup", "now", "--database", "shop")
     assert (made["source"], made["verification"]) == ("shop-replica", "verified")
     assert made["position"]["exact"]

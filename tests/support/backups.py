@@ -14,7 +14,7 @@ from dbvigil.backups.making import Made, Order, Progress, make
 from dbvigil.backups.programs import Stop
 from dbvigil.backups.verifying import Proof, verify
 from dbvigil.sandbox import PrivateServer
-from dbvigil.sandbox.grants import BACKUP_GRANTS
+from dbvigil.sandbox.grants import BACKUP_GRANTS, PHYSICAL_BACKUP_GRANTS
 from dbvigil.targets import Target, parse_url
 
 USER, PASSWORD = "keeper", "p\"a\\ss #'w %ö\t;$x"
@@ -23,9 +23,10 @@ ACCOUNTS = 40
 TOTAL = ACCOUNTS * 1000
 
 
-def keeper(server: PrivateServer) -> Target:
+def keeper(server: PrivateServer, *, physical: bool = False) -> Target:
     """The server as an account sees it that has the grants of the docs, and a password that is hard to write down."""
-    server.create_user(USER, PASSWORD, BACKUP_GRANTS[server.flavor])
+    grants = PHYSICAL_BACKUP_GRANTS if physical else BACKUP_GRANTS[server.flavor]
+    server.create_user(USER, PASSWORD, grants)
     return parse_url("shop", server.url(USER, PASSWORD))
 
 
@@ -77,9 +78,18 @@ def made(target: Target, path: Path, stop: Stop | None = None, **values: Any) ->
     return asyncio.run(make(replace(Order(target, path), **values), stop or Stop(), Progress()))
 
 
-def proved(path: Path, found: Made, folder: Path, keys: tuple[str, ...] = ()) -> Proof:
+def copied(target: Target, path: Path, stop: Stop | None = None, **values: Any) -> Made:
+    """One copy of the files of `target` into `path`."""
+    return made(target, path, stop, physical=True, **values)
+
+
+def proved(
+    path: Path, found: Made, folder: Path, keys: tuple[str, ...] = (), *, physical: bool = False
+) -> Proof:
     """The backup at `path` as its restore proves it."""
-    return asyncio.run(verify(path, found.sha256, keys, found.held, found.info, folder, Stop()))
+    return asyncio.run(
+        verify(path, found.sha256, keys, found.held, found.info, folder, Stop(), physical=physical)
+    )
 
 
 def everything(server: PrivateServer, schema: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dbvigil.backups import sealing
 from dbvigil.backups.dumping import Pace
 from dbvigil.backups.errors import BackupError, DamagedBackup
-from dbvigil.backups.files import Folder, name_of
+from dbvigil.backups.files import Folder, is_physical, name_of
 from dbvigil.backups.packing import Packer, check_whole, unpacked
 from dbvigil.backups.sealing import CHUNK, MAGIC, Sealer, SealError, key_id, unsealed
 
@@ -201,6 +201,12 @@ def test_names_of_databases_are_no_paths() -> None:
     at = datetime(2026, 1, 31, tzinfo=UTC)
     assert name_of("../a b/c", 1, at, sealed=False) == "_a_b_c/_a_b_c-20260131T000000Z-1.sql.gz"
     assert name_of("..", 1, at, sealed=False).startswith("_/_-")
+    for sealed, end in ((False, ""), (True, ".sealed")):
+        copied = name_of("shop", 1, at, sealed=sealed, physical=True)
+        assert copied == f"shop/shop-20260131T000000Z-1.mbstream.gz{end}"
+        assert is_physical(copied)
+        assert not is_physical(name_of("shop", 1, at, sealed=sealed))
+    assert not is_physical("shop.mbstream.gz/shop-20260131T000000Z-1.sql.gz")
 
 
 def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ from django.test import Client
 
 from dbvigil.alerts import engine
 from dbvigil.alerts.rules import for_database
-from dbvigil.backups import jobs, running
+from dbvigil.backups import guarding, jobs, running
 from dbvigil.backups.errors import BackupError, Ended, UnknownBackup
+from dbvigil.backups.guarding import bounded
 from dbvigil.backups.judging import figures
 from dbvigil.backups.making import Made, Order, Progress
 from dbvigil.backups.programs import Stop
-from dbvigil.backups.running import Place, _bounded, tidy
+from dbvigil.backups.running import Place, tidy
 from dbvigil.backups.stored import shown, standings
 from dbvigil.backups.verifying import Held
 from dbvigil.conf.backups import BackupSchedule, BackupSettings
@@ -199,15 +200,15 @@ def test_what_has_had_its_time_goes_with_its_file_and_stays_on_record(tmp_path: 
 
 def test_work_ends_when_its_time_is_up_or_somebody_says_so() -> None:
     with pytest.raises(Ended, match="it took longer than 2e-05 h, and was ended"):
-        _bounded(asyncio.sleep(60), 0.072, Stop())
+        bounded(asyncio.sleep(60), 0.072, Stop())
     stop = Stop()
     timer = threading.Timer(0.1, stop.end, ["the monitor stopped"])
     timer.start()
     with pytest.raises(Ended, match="the monitor stopped"):
-        _bounded(asyncio.sleep(60), 60, stop)
+        bounded(asyncio.sleep(60), 60, stop)
     with pytest.raises(Ended, match="the monitor stopped"):
-        _bounded(asyncio.sleep(60), 60, stop)
-    assert _bounded(asyncio.sleep(0, "done"), 60, Stop()) == "done"
+        bounded(asyncio.sleep(60), 60, stop)
+    assert bounded(asyncio.sleep(0, "done"), 60, Stop()) == "done"
 
 
 # -- the monitor
@@ -322,6 +323,23 @@ def test_what_raises_an_alert(values: dict[str, Any], expected: dict[str, str]) 
     for number in range(1, 6):
         row(number, started_at=DUE - timedelta(days=number))
     assert alerts(NOW) == expected
+
+
+def test_a_copy_of_files_and_a_dump_are_of_no_common_size() -> None:
+    plan()
+    row(0, started_at=DUE, plain_bytes=90_000, file="shop/0.mbstream.gz.sealed")
+    for number in range(1, 6):
+        row(number, started_at=DUE - timedelta(days=number))
+    assert alerts(NOW) == {}
+    for number in range(6, 11):
+        row(
+            number,
+            started_at=DUE + timedelta(minutes=number),
+            plain_bytes=90_000,
+            file=f"shop/{number}.mbstream.gz",
+        )
+    row(11, started_at=DUE + timedelta(minutes=11), file="shop/11.mbstream.gz")
+    assert alerts(NOW) == {"backup_size_change": "warning"}
 
 
 def test_a_backup_is_late_26_hours_after_the_last_good_one() -> None:
@@ -480,7 +498,7 @@ def test_what_cannot_be_put_on_record_leaves_no_file(tmp_path: Path, monkeypatch
         return True
 
     monkeypatch.setattr(jobs, "change", away)
-    monkeypatch.setattr(running, "_TRIES", 0)
+    monkeypatch.setattr(guarding, "_TRIES", 0)
     with pytest.raises(DatabaseError):
         running._made(made, jobs.me(), place, SCHEDULE, Stop(), Progress())
     assert [path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []

@@ -38,14 +38,14 @@ def test_what_is_said_is_read(settings: Any) -> None:
             "keep_days": 14,
             "verify": False,
         },
-        "shop-replica": "0 4 * * 0",
+        "shop-replica": {"cron": "0 4 * * 0", "tool": "physical"},
     }
     settings.DB_BACKUP_ACCOUNTS = {"shop": "mysql://keeper:k%40eper@"}
     settings.DB_BACKUP_KEY, settings.DB_BACKUP_KEY_FALLBACKS = SECRET, ["old" * 20]
     found = conf.load().backups
     assert found.schedules == {
         "shop": BackupSchedule("15 3 * * *", "shop-replica", ("shop",), keep_days=14, verify=False),
-        "shop-replica": BackupSchedule("0 4 * * 0"),
+        "shop-replica": BackupSchedule("0 4 * * 0", tool="physical"),
     }
     assert found.schedules["shop-replica"].source == "auto"
     assert found.accounts == {"shop": Account("keeper", "k@eper")}
@@ -93,6 +93,12 @@ def test_secrets_are_shown_nowhere(settings: Any) -> None:
         ("DB_BACKUP_SCHEDULES", {"shop": "0 0 30 2 *"}, "DB_BACKUP_SCHEDULES[shop][cron]", "comes about"),
         ("DB_BACKUP_SCHEDULES", {"other": "15 3 * * *"}, "DB_BACKUP_SCHEDULES", "shop, shop-replica"),
         ("DB_BACKUP_SCHEDULES", {"a b": "15 3 * * *"}, "DB_BACKUP_SCHEDULES", "alias"),
+        (
+            "DB_BACKUP_SCHEDULES",
+            {"shop": {"cron": "15 3 * * *", "tool": "physical", "databases": ["shop"]}},
+            "DB_BACKUP_SCHEDULES[shop][databases]",
+            "all of a server's files are copied",
+        ),
         *(
             (
                 "DB_BACKUP_SCHEDULES",
@@ -101,7 +107,9 @@ def test_secrets_are_shown_nowhere(settings: Any) -> None:
                 said,
             )
             for key, value, place, said in (
-                ("tool", "physical", "", "cron, from, databases"),
+                ("fast", True, "", "cron, from, databases"),
+                ("tool", "xtrabackup", "[tool]", "allowed: dump, physical"),
+                ("tool", ["physical"], "[tool]", "allowed: dump, physical"),
                 ("from", "nobody", "[from]", "nobody"),
                 ("from", 5, "[from]", "5"),
                 ("databases", "shop", "[databases]", "list"),

@@ -268,6 +268,15 @@ def test_which_server_is_read(edges: list[dict[str, Any]], chosen: str) -> None:
     assert choose("shop", "auto", edges, UP).alias == chosen
 
 
+def test_a_replica_whose_files_are_elsewhere_is_passed_over() -> None:
+    edges = [edge("r1", 3.0), edge("r2", 1.0)]
+    assert choose("shop", "auto", edges, UP, ["r2"]) == Chosen("r1", "a replica, 3 s behind")
+    assert choose("shop", "auto", edges, UP, ["r1", "r2"]) == Chosen(
+        "shop", "it has no monitored replica that is well and on this machine"
+    )
+    assert choose("shop", "auto", [], UP, ["r1"]).why == "it has no monitored replica that is well"
+
+
 def test_a_server_that_is_named_is_read_or_refused() -> None:
     assert choose("shop", "shop", [edge("r1")], UP) == Chosen("shop", "the settings name it")
     assert choose("shop", "r1", [edge("r1")], UP).alias == "r1"

@@ -14,7 +14,7 @@ from dbvigil.conf import SETTINGS
 from dbvigil.conf.recovery import NEVER_SAFE, OPTIONS
 from dbvigil.recovery import actions as recovery_actions
 from dbvigil.sandbox import MONITORING_GRANTS, RECOVERY_GRANTS, SLOW_LOG_GRANTS, schema_grants
-from dbvigil.sandbox.grants import BACKUP_GRANTS
+from dbvigil.sandbox.grants import BACKUP_GRANTS, PHYSICAL_BACKUP_GRANTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -112,7 +112,7 @@ def test_every_action_of_recovery_is_listed_and_told_with_its_metrics() -> None:
 
 def test_the_grants_for_backups_are_those_the_tests_use() -> None:
     page = (ROOT / "docs/how-to/backups.md").read_text()
-    for grant in (grant for grants in BACKUP_GRANTS.values() for grant in grants):
+    for grant in (grant for grants in (*BACKUP_GRANTS.values(), PHYSICAL_BACKUP_GRANTS) for grant in grants):
         assert f"GRANT {grant} TO 'keeper'@'%';" in page
 
 

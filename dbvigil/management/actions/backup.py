@@ -1,4 +1,4 @@
-"""`backup`: makes one now, lists, verifies, restores, or writes one as plain SQL."""
+"""`backup`: makes one now, lists, verifies, restores, or writes one as its tool wrote it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from django.core.management.base import CommandError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,7 +17,7 @@ from dbvigil import conf
 from dbvigil.backups import jobs
 from dbvigil.backups.making import Progress as Made
 from dbvigil.backups.programs import Stop
-from dbvigil.backups.recovering import contents, put_back
+from dbvigil.backups.recovering import contents, put_back, unpack
 from dbvigil.backups.running import Place, prove, run
 from dbvigil.backups.stored import shown
 from dbvigil.backups.worker import step_back
@@ -42,6 +43,11 @@ def _flags(parser: ArgumentParser) -> None:
         "--into",
         metavar="URL",
         help="restore: the server that is written to; - reads the URL from standard input",
+    )
+    parser.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="restore: a new folder, for a copy of files; a server can be started on it then",
     )
     parser.add_argument(
         "--force",
@@ -94,9 +100,13 @@ def _verify(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
 
 
 def _restore(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
-    url = options["into"]
-    if url is None:
-        raise CommandError("--into URL is missing: the server that is written to")
+    url, folder = options["into"], options["to"]
+    if url is not None and folder is not None:
+        raise CommandError("--into and --to: allowed: one of them")
+    if url is None and folder is None:
+        raise CommandError(
+            "--into URL is missing: the server that is written to (for a copy of files, --to FOLDER)"
+        )
     number = _number(monitor, options)
     if url == "-":
         url = sys.stdin.readline().strip()
@@ -107,16 +117,25 @@ def _restore(monitor: DatabaseMonitor, options: Options, output: Output) -> None
         done = size
 
     with _bar(output, f"restore of backup {number}", lambda: (done, total)):
-        told = put_back(
-            number,
-            url,
-            _place(),
-            force=options["force"],
-            confirm=lambda alias: _confirmed(alias, options),
-            progress=fed,
-        )
+        if folder is not None:
+            told = unpack(number, Path(folder), _place(), progress=fed)
+        else:
+            told = put_back(
+                number,
+                url,
+                _place(),
+                force=options["force"],
+                confirm=lambda alias: _confirmed(alias, options),
+                progress=fed,
+            )
     if output.as_json:
         output.document(told)
+    elif folder is not None:
+        output.say(
+            clean(
+                f"backup {number} of {told['database']} is in {told['to']}, ready for a server of {told['server_version']} to be started on"
+            )
+        )
     else:
         output.say(
             clean(
@@ -127,7 +146,7 @@ def _restore(monitor: DatabaseMonitor, options: Options, output: Output) -> None
 
 def _cat(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
     if output.as_json:
-        raise CommandError("cat writes SQL, not JSON")
+        raise CommandError("cat writes SQL or a stream, not JSON")
     for data in contents(_number(monitor, options), _place()):
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
@@ -211,5 +230,8 @@ _DOES: dict[str, Callable[[DatabaseMonitor, Options, Output], None]] = {
 }
 
 ACTION = Action(
-    "backup", "make a backup now, list, verify or restore them, or write one as SQL", _run, _flags
+    "backup",
+    "make a backup now, list, verify or restore them, or write one as its tool wrote it",
+    _run,
+    _flags,
 )
