@@ -20,7 +20,7 @@ run: setup       ## the service, its monitor and, without targets of your own, a
 
 test:            ## the whole suite, on real servers
 	@PYTHON="$(PYTHON)" scripts/setup test
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint:            ## format, rules, types, layers, docs that match the code
 	@PYTHON="$(PYTHON)" scripts/setup dev

@@ -47,12 +47,16 @@ def get(number: int) -> Backup:
     return found
 
 
-def ask(database: str, by: str, now: datetime, *, slot: datetime | None = None) -> Backup:
-    """A backup of `database` that waits for somebody to make it. Raises `BackupError` where one is under way."""
+def ask(database: str, by: str, now: datetime, *, slot: datetime | None = None, runner: str = "") -> Backup:
+    """A backup of `database` that waits for somebody to make it, or is `runner`'s from the beginning.
+
+    Raises `BackupError` where one is under way.
+    """
+    begun = {"status": "running", "runner": runner, "started_at": now} if runner else {}
     try:
         with transaction.atomic():
             return Backup.objects.create(
-                database=database, active=database, asked_at=now, asked_by=fit(by)[:150], slot=slot
+                database=database, active=database, asked_at=now, asked_by=fit(by)[:150], slot=slot, **begun
             )
     except IntegrityError:
         under_way = Backup.objects.filter(active=database).values_list("pk", "status").first()
@@ -71,7 +75,7 @@ def take(database: str, by: str, now: datetime) -> Backup:
     """
     bury(database, now)
     waiting = Backup.objects.filter(active=database, status="waiting", asked_at__lt=now - _PATIENCE).first()
-    return waiting or ask(database, by, now)
+    return waiting or ask(database, by, now, runner=me())
 
 
 def bury(database: str, now: datetime) -> None:
@@ -83,7 +87,7 @@ def bury(database: str, now: datetime) -> None:
 
 def claim(number: int, runner: str, now: datetime) -> bool:
     """Whether the backup is `runner`'s to make from now on."""
-    waiting = Backup.objects.filter(pk=number, status="waiting")
+    waiting = Backup.objects.filter(Q(status="waiting") | Q(status="running", runner=runner), pk=number)
     return bool(waiting.update(status="running", runner=runner, started_at=now, beat=F("beat") + 1))
 
 
@@ -176,6 +180,11 @@ class Deathwatch:
     def _look(self, row: Backup) -> _Seen:
         before = self._seen.get(row.pk)
         return before if before is not None and before.beat == row.beat else _Seen(row.beat, self._clock())
+
+
+def is_of(runner: str, process: int) -> bool:
+    """Whether `runner` is the process of this number on this host."""
+    return runner.startswith(f"{socket.gethostname()}:{process}:")
 
 
 def gone(runner: str) -> bool:

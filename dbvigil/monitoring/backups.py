@@ -131,12 +131,15 @@ class Backups:
     def _settle(self, number: int, child: _Child, now: datetime) -> None:
         """One whose process has ended: what that left undone is a failure."""
         row = Backup.objects.filter(pk=number).first()
+        said = _tail(child.log)
+        child.log.unlink(missing_ok=True)
         if row is not None and row.status in jobs.ACTIVE:
-            said = _tail(child.log)
+            if row.runner and not jobs.is_of(row.runner, child.process.pid):
+                # Another process has taken it meanwhile: it is that one's.
+                return
             jobs.give_up(row, f"its process ended with code {child.process.returncode}: {said}", now)
             Folder(child.log.parent).clear(number)
             row.refresh_from_db()
-        child.log.unlink(missing_ok=True)
         if row is not None and row.status == "failed":
             logger.error("backup %d of %s has failed: %s", number, row.database, row.error)
         elif row is not None:

@@ -155,7 +155,8 @@ def test_a_killed_command_and_a_wish_that_nobody_obeyed_stand_in_nobody_s_way() 
     nobody = jobs.me().partition(":")[0] + ":1:1.00"
     jobs.claim(killed.pk, nobody, NOW)
     jobs.change(killed.pk, nobody, plain_bytes=900)
-    taken = jobs.take("shop", "bob", NOW)
+    jobs.bury("shop", NOW)
+    wished = jobs.ask("shop", "bob", NOW)
     proved = row(database="other", file="other/1.sql.gz")
     jobs.claim_proof(proved.pk, nobody)
     jobs.bury("other", NOW)
@@ -163,9 +164,16 @@ def test_a_killed_command_and_a_wish_that_nobody_obeyed_stand_in_nobody_s_way() 
     found = jobs.get(killed.pk)
     assert (found.status, found.error, found.plain_bytes) == ("failed", jobs.KILLED, None)
     # A monitor may be about to make it.
-    with pytest.raises(BackupError, match=f"backup {taken.pk} is waiting"):
+    with pytest.raises(BackupError, match=f"backup {wished.pk} is waiting"):
         jobs.take("shop", "bob", NOW + timedelta(seconds=59))
-    assert jobs.take("shop", "bob", NOW + timedelta(seconds=61)).pk == taken.pk
+    assert jobs.take("shop", "bob", NOW + timedelta(seconds=61)).pk == wished.pk
+
+
+def test_what_a_command_takes_is_its_own_from_the_beginning() -> None:
+    taken = jobs.take("shop", "ada", NOW)
+    assert (taken.status, taken.runner, taken.started_at) == ("running", jobs.me(), NOW)
+    assert not jobs.claim(taken.pk, "a monitor", NOW)
+    assert jobs.claim(taken.pk, jobs.me(), NOW)
 
 
 def test_what_is_long_over_is_forgotten() -> None:
@@ -256,6 +264,22 @@ def test_what_is_due_is_started_once_and_a_process_that_dies_is_a_failure(
     assert [one.slot for one in Backup.objects.order_by("pk")] == [DUE, DUE + timedelta(days=3)]
     monitor.end(DUE + timedelta(days=3, hours=6))
     assert [one.status for one in Backup.objects.all()] == ["failed", "failed"]
+
+
+def test_a_process_that_came_too_late_leaves_the_other_s_backup_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = BackupSettings(True, {"shop": SCHEDULE}, str(tmp_path / "kept"))
+    started, monitor = Started(monkeypatch), Backups()
+    asked = jobs.ask("shop", "ada", NOW)
+    monitor.look(settings, ["shop"], NOW)
+    assert len(started.commands) == 1
+    assert jobs.claim(asked.pk, jobs.me(), NOW)
+    monitor._children[asked.pk].process.wait(10)
+    monitor.look(settings, ["shop"], NOW + timedelta(seconds=3))
+    found = jobs.get(asked.pk)
+    assert (found.status, found.runner, found.error) == ("running", jobs.me(), "")
+    assert len(started.commands) == 1
 
 
 def test_a_scheduler_that_is_off_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
