@@ -17,7 +17,7 @@ from tests.support.service import Service
 HOUR = 3600.0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_clock_that_leaps_either_way_loses_and_doubles_nothing(
     service: Service, mariadb: PrivateServer, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -76,7 +76,7 @@ def store(request: pytest.FixtureRequest, service: Service, mariadb: PrivateServ
             return Store(lambda: fill(disk), (disk / "filler").unlink, unreadable=False)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_trouble_that_begins_meanwhile_is_on_record_and_told_once(
     service: Service, store: Store, receiver: Receiver, mariadb: PrivateServer
 ) -> None:

@@ -72,7 +72,7 @@ def told(receiver: Receiver) -> list[tuple[str, int]]:
 # -- two monitors, one killed
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_monitor_that_is_killed_while_an_alert_is_pending_is_followed(
     shop: Service, receiver: Receiver, mariadb: PrivateServer
 ) -> None:
@@ -92,7 +92,7 @@ def test_a_monitor_that_is_killed_while_an_alert_is_pending_is_followed(
     assert told(receiver) == [("alert.fired", 1), ("alert.resolved", 1)]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_monitor_that_is_killed_while_an_alert_fires_is_followed(
     shop: Service, receiver: Receiver, mariadb: PrivateServer
 ) -> None:
@@ -128,7 +128,7 @@ def stop_between_writes(service: Service, process: subprocess.Popen[str]) -> Non
             beside.close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_monitor_that_was_stopped_for_a_minute_writes_and_tells_nothing_afterwards(
     shop: Service, receiver: Receiver, mariadb: PrivateServer
 ) -> None:
@@ -205,7 +205,7 @@ assert Episode.objects.filter(next_step_at__gt=datetime.now(UTC)).update(next_st
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_hold_goes_on_across_a_restart(shop: Service, receiver: Receiver, mariadb: PrivateServer) -> None:
     shop.extra |= crowd.levels(hold=10)
     monitor = start(shop)
@@ -221,7 +221,7 @@ def test_a_hold_goes_on_across_a_restart(shop: Service, receiver: Receiver, mari
     assert told(receiver) == [("alert.fired", 1), ("alert.resolved", 1)]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_an_escalation_goes_on_across_a_restart(
     shop: Service, receiver: Receiver, mariadb: PrivateServer
 ) -> None:
@@ -236,7 +236,7 @@ def test_an_escalation_goes_on_across_a_restart(
     assert told(receiver) == [("alert.fired", 1), ("alert.escalated", 1), ("alert.resolved", 1)]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_suppression_goes_on_across_a_restart(
     shop: Service, receiver: Receiver, mariadb: PrivateServer
 ) -> None:

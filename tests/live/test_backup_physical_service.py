@@ -65,7 +65,7 @@ def test_a_copy_is_made_proved_and_taken_back(
     assert (by_hand / "shop" / "orders.ibd").exists()
 
 
-@pytest.mark.timeout(400)  # two servers, a monitor, and a dozen commands
+@pytest.mark.timeout(600)  # two servers, a monitor, and a dozen commands
 def test_a_replica_of_this_machine_is_copied_in_its_source_s_place(
     service: Service, private_server: PrivateServers
 ) -> None:

@@ -98,7 +98,7 @@ def test_one_made_now_is_listed_and_read(service: Service, shop: PrivateServer) 
     assert sql.rstrip().splitlines()[-1].startswith("-- Dump completed")
 
 
-@pytest.mark.timeout(400)  # a dozen commands, each a process
+@pytest.mark.timeout(600)  # a dozen commands, each a process
 def test_it_is_taken_back_only_where_that_is_meant(
     service: Service, shop: PrivateServer, private_server: PrivateServers
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from dbvigil.sandbox import PrivateServer
 from tests.support.kept import run_in
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1600)
 
 
 def test_kept_on_mysql(mysql: PrivateServer) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.kept import run_on
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1600)
 
 
 def test_kept_on_postgresql(postgresql: dict[str, Any]) -> None:

@@ -73,7 +73,7 @@ def runs(server: PrivateServer, number: int) -> bool:
     return bool(server.execute(sql, number))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_a_long_statement_is_ended_on_its_alert_and_that_is_told(
     shop: Service, server: PrivateServer, receiver: Receiver
 ) -> None:
@@ -103,7 +103,7 @@ def test_a_long_statement_is_ended_on_its_alert_and_that_is_told(
     assert json.loads(shop.manage("database_monitor", "verify-audit", "--json").stdout)["faults"] == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_while_recovery_is_not_enabled_it_says_once_what_it_would_do_and_tells_nobody(
     shop: Service, server: PrivateServer, receiver: Receiver
 ) -> None:
@@ -140,7 +140,7 @@ def test_while_recovery_is_not_enabled_it_says_once_what_it_would_do_and_tells_n
     assert not [body for _, body in receiver.messages if body["type"].startswith("alert.recovery")]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_what_somebody_has_taken_up_is_left_to_them(shop: Service, server: PrivateServer) -> None:
     shop.extra["DB_RECOVERY_ACTIONS"] = json.dumps({"end_long_statements": "off"})
     first = shop.start_monitor("--interval", "1")
@@ -202,7 +202,7 @@ def applier_runs(server: PrivateServer) -> bool:
     return bool(row["Replica_SQL_Running" if mysql else "Slave_SQL_Running"] == "Yes")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_monitor_that_is_killed_between_apply_and_undo_leaves_old_settings_after_its_restart(
     service: Service, replica: PrivateServer
 ) -> None:
@@ -226,7 +226,7 @@ def test_a_monitor_that_is_killed_between_apply_and_undo_leaves_old_settings_aft
     assert "recovery_undone" in events(service)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_monitor_that_is_killed_at_any_moment_of_applying_leaves_old_settings_after_its_restart(
     service: Service, replica: PrivateServer
 ) -> None:
@@ -246,7 +246,7 @@ def test_a_monitor_that_is_killed_at_any_moment_of_applying_leaves_old_settings_
 
 
 @pytest.mark.parametrize("replica", ["mariadb-10.11"], indirect=True)
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_monitor_that_stops_puts_everything_back_first(service: Service, replica: PrivateServer) -> None:
     before = settings_of(replica)
     monitor = service.start_monitor("--interval", "1")
@@ -262,7 +262,7 @@ def test_a_monitor_that_stops_puts_everything_back_first(service: Service, repli
 
 
 @pytest.mark.parametrize("replica", ["mariadb-10.11"], indirect=True)
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_what_was_relaxed_is_put_back_once_the_replica_has_caught_up(
     service: Service, replica: PrivateServer
 ) -> None:
@@ -282,7 +282,7 @@ def connections_of_monitor(server: PrivateServer) -> set[int]:
     return {row["ID"] for row in server.execute(sql, MONITORING_USER)}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("server", ["mariadb-10.11"], indirect=True)
 def test_the_monitors_own_connection_is_opened_anew(shop: Service, server: PrivateServer) -> None:
     shop.extra |= {
@@ -307,7 +307,7 @@ def test_the_monitors_own_connection_is_opened_anew(shop: Service, server: Priva
     shop.wait_for(lambda: shop.samples("shop") > taken + 2, 20, "it samples no more")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("server", ["mysql-9.7"], indirect=True)
 def test_the_command_ends_a_statement_by_hand(shop: Service, server: PrivateServer) -> None:
     flags = (

@@ -87,7 +87,7 @@ GROUPS = (
 )
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("role", ["superuser", "reader", None])
 def test_no_fault_and_no_answer_outside_the_schema(
     service: Service, web: Callable[[], Web], mariadb: PrivateServer, tmp_path: Path, role: str | None

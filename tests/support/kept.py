@@ -28,7 +28,7 @@ def run_on(url: str) -> None:
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
-        timeout=580,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
