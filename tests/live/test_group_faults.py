@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +53,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
             space.close()
 
 
-@asynccontextmanager
-async def observing(three: Three) -> AsyncIterator[Observer]:
-    observer = Observer(True, a=three.a, b=three.b, c=three.c)
-    try:
-        yield observer
-    finally:
-        await observer.close()
+def observing(three: Three) -> Observer:
+    return Observer(True, a=three.a, b=three.b, c=three.c)
 
 
 Step = Callable[[Three], None]

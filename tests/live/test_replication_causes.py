@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -48,13 +48,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, release: str, disk: SlowDisk)
         servers.destroy()
 
 
-@asynccontextmanager
-async def observing(pair: Pair) -> AsyncIterator[Observer]:
-    observer = Observer(source=pair.source, replica=pair.replica)
-    try:
-        yield observer
-    finally:
-        await observer.close()
+def observing(pair: Pair) -> Observer:
+    return Observer(source=pair.source, replica=pair.replica)
 
 
 async def look(pair: Pair) -> dict[str, Any] | None:

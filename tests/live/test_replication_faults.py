@@ -4,8 +4,7 @@ it is mended none.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,13 +56,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[Pai
         servers.destroy()
 
 
-@asynccontextmanager
-async def observing(pair: Pair) -> AsyncIterator[Observer]:
-    observer = Observer(source=pair.source, replica=pair.replica)
-    try:
-        yield observer
-    finally:
-        await observer.close()
+def observing(pair: Pair) -> Observer:
+    return Observer(source=pair.source, replica=pair.replica)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.finding + "-" + fault.name.split()[-1])

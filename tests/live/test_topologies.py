@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -33,13 +31,8 @@ def read_only(*servers: PrivateServer) -> None:
         server.execute("SET GLOBAL read_only = ON")
 
 
-@asynccontextmanager
-async def observing(**servers: PrivateServer) -> AsyncIterator[Observer]:
-    observer = Observer(**servers)
-    try:
-        yield observer
-    finally:
-        await observer.close()
+def observing(**servers: PrivateServer) -> Observer:
+    return Observer(**servers)
 
 
 def edges(seen: Report) -> list[tuple[str, str]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,13 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         made.close()
 
 
-@asynccontextmanager
-async def observing(topology: Topology) -> AsyncIterator[Observer]:
-    observer = Observer(**topology.servers)
-    try:
-        yield observer
-    finally:
-        await observer.close()
+def observing(topology: Topology) -> Observer:
+    return Observer(**topology.servers)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

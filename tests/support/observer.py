@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
 
 from dbvigil import targets
 from dbvigil.analysis import rates
@@ -24,7 +26,7 @@ _SAMPLE_SECONDS = 2.0
 
 
 class Observer:
-    """Takes rounds of samples of servers by their aliases, or those `by_socket` over their sockets; `await close()` at the end."""
+    """Takes rounds of samples of servers by their aliases, or those `by_socket` over their sockets; an asynchronous context manager."""
 
     def __init__(self, by_socket: bool = False, /, **servers: PrivateServer) -> None:
         self._samplers = {
@@ -71,6 +73,14 @@ class Observer:
 
     def channel(self, alias: str, name: str = "") -> ReplicationChannel:
         return next(one for one in self.metrics[alias].replication_channels or () if one.name == name)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     async def close(self) -> None:
         for sampler in self._samplers.values():
