@@ -120,8 +120,6 @@ def _set_up() -> Path:
         django.setup()
     except (ImproperlyConfigured, ConfigurationError) as error:
         raise RunError(str(error)) from None
-    except OSError as error:
-        raise RunError(f"DBVIGIL_HOME: {error.filename} cannot be used ({error.strerror})") from None
     wrong = [message.msg for message in run_checks() if message.is_serious()]
     if wrong:
         raise RunError("; ".join(wrong))

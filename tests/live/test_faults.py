@@ -260,6 +260,17 @@ def test_a_read_only_service_database_is_named_at_start(on_small_disk: Service, 
     wait_up(service, "well", True)
 
 
+def test_a_home_that_cannot_be_written_is_named_at_the_first_start(tmp_path: Path, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    service = Service(tmp_path)
+    service.home = small_disk
+    done = service.manage("database_monitor", "start", expect=None)
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"dbvigil: DBVIGIL_HOME: {small_disk}/")
+    assert line.endswith("cannot be used (Read-only file system)")
+
+
 def test_on_postgresql_samples_wait_out_a_read_only_service_database(
     watched: Service, postgresql: dict[str, Any]
 ) -> None:

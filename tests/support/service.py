@@ -171,20 +171,19 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SQLite database of a service that was just migrated: every service begins with a copy of it."""
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a service that was just migrated: every service begins with a copy of it."""
     service = Service(tmp_path_factory.mktemp("migrated"))
     service.manage("migrate", "--verbosity", "0")
-    path = service.home / "dbvigil.sqlite3"
-    # Whoever used it last has emptied its write-ahead log into it.
-    assert [each.name for each in service.home.glob(f"{path.name}*")] == [path.name]
-    return path
+    # Whoever used the database last has emptied its write-ahead log into it.
+    assert sorted(each.name for each in service.home.iterdir()) == ["dbvigil.sqlite3", "secret_key"]
+    return service.home
 
 
 @pytest.fixture
-def service(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Service]:
+def service(tmp_path: Path, migrated_home: Path) -> Iterator[Service]:
     """A migrated service with no targets and nothing running."""
     service = Service(tmp_path)
-    shutil.copy(migrated_sqlite, service.home)
+    shutil.copytree(migrated_home, service.home, dirs_exist_ok=True)
     yield service
     service.close()

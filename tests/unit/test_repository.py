@@ -207,8 +207,15 @@ def test_sqlite_is_set_for_many_readers_beside_one_writer(tmp_path: Path, pragma
 def test_a_database_url_that_cannot_be_read_is_told_without_its_password(tmp_path: Path, url: str) -> None:
     done = settings_say(tmp_path, _DEBUG, DATABASE_URL=url)
     assert done.returncode != 0
-    assert "DATABASE_URL: the URL cannot be read" in done.stderr
+    assert done.stderr.startswith("dbvigil: DATABASE_URL: the URL cannot be read; allowed: sqlite:///FILE")
+    assert len(done.stderr.splitlines()) == 1
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_home_that_cannot_be_used_is_told_in_one_line() -> None:
+    done = settings_say(Path("/dev/null/home"), _DEBUG)
+    assert done.returncode != 0
+    assert done.stderr == "dbvigil: DBVIGIL_HOME: /dev/null/home cannot be used (Not a directory)\n"
 
 
 @pytest.mark.django_db
