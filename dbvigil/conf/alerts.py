@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dbvigil.alert import DEFAULT_ESCALATION, MESSAGE_PARTS, EscalationStep
-from dbvigil.conf.values import number
+from dbvigil.conf.values import from_json, mapping, number
 from dbvigil.errors import ConfigurationError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -146,7 +145,7 @@ def escalation(name: str, value: object) -> tuple[EscalationStep, ...]:
     """Steps in the order of their minutes; as text, JSON."""
     if value is None or value == "":
         return DEFAULT_ESCALATION
-    steps = _json(name, value, _STEPS)
+    steps = from_json(name, value, _STEPS)
     if not isinstance(steps, Sequence) or not steps:
         raise ConfigurationError(name, steps, _STEPS)
     found = [_step(name, step) for step in steps]
@@ -181,9 +180,7 @@ def channel(name: str, value: object) -> str:
 
 def rules(name: str, value: object) -> Mapping[str, Mapping[str, Any]]:
     """Changes of the rules that ship, by rule."""
-    found = _json(name, value or {}, _RULES)
-    if not isinstance(found, Mapping):
-        raise ConfigurationError(name, found, _RULES)
+    found = mapping(name, value, _RULES)
     checks: Mapping[str, Callable[[str, object], object]] = {
         "enabled": _flag,
         "hold": _seconds,
@@ -200,9 +197,7 @@ def rules(name: str, value: object) -> Mapping[str, Mapping[str, Any]]:
 
 def templates(name: str, value: object) -> Templates:
     """Templates of messages. Whether they can be rendered is a check's to say."""
-    found = _json(name, value or {}, _TEMPLATES)
-    if not isinstance(found, Mapping):
-        raise ConfigurationError(name, type(found).__name__, _TEMPLATES)
+    found = mapping(name, value, _TEMPLATES)
     return {_part(name, part): _source(f"{name}[{part}]", source) for part, source in found.items()}
 
 
@@ -235,15 +230,6 @@ def _flag(name: str, value: object) -> None:
 
 def _seconds(name: str, value: object) -> None:
     number(name, value, 0, 86_400)
-
-
-def _json(name: str, value: object, allowed: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ConfigurationError(name, value, f"{allowed}, written as JSON") from None
 
 
 def masked(value: str) -> str:

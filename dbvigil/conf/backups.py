@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 
 from dbvigil.conf.accounts import Account
-from dbvigil.conf.values import boolean, number
+from dbvigil.conf.values import boolean, mapping, number
 from dbvigil.errors import ConfigurationError
 
 AUTO = "auto"
@@ -23,7 +22,7 @@ LEAST_KEY = 32
 _MASK = "***"
 _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _CRON = 'allowed: a cron expression of five fields that comes about, read in UTC, such as "15 3 * * *"'
-_SCHEDULES = 'allowed: {alias: "15 3 * * *"} or {alias: {"cron": "15 3 * * *", …}}, as text in JSON'
+_SCHEDULES = 'allowed: {alias: "15 3 * * *"} or {alias: {"cron": "15 3 * * *", …}}'
 _KEY = f"allowed: at least {LEAST_KEY} random characters, or nothing"
 
 
@@ -81,7 +80,7 @@ def schedules(name: str, value: object) -> Mapping[str, BackupSchedule]:
     """What DB_BACKUP_SCHEDULES says; raises `ConfigurationError` naming the place that is wrong."""
     return {
         _alias(name, alias): _schedule(f"{name}[{alias}]", given)
-        for alias, given in _mapping(name, value, _SCHEDULES).items()
+        for alias, given in mapping(name, value, _SCHEDULES).items()
     }
 
 
@@ -223,16 +222,4 @@ def masked_keys(value: Sequence[str]) -> list[str]:
 def _alias(name: str, value: object) -> str:
     if not isinstance(value, str) or not _ALIAS.fullmatch(value):
         raise ConfigurationError(name, value, "allowed: a monitored database's alias")
-    return value
-
-
-def _mapping(name: str, value: object, allowed: str) -> Mapping[Any, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value or "{}")
-        except ValueError:
-            # What was given may hold passwords.
-            raise ConfigurationError(name, "this text", allowed) from None
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(name, type(value).__name__, allowed)
     return value

@@ -6,7 +6,6 @@ by its dotted path and brings its own.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, Literal, get_args
 from django.utils.module_loading import import_string
 
 from dbvigil.conf.accounts import Account
-from dbvigil.conf.values import boolean, number
+from dbvigil.conf.values import boolean, mapping, number
 from dbvigil.errors import ConfigurationError
 
 Mode = Literal["off", "dry_run", "live"]
@@ -27,9 +26,7 @@ NEVER_SAFE = (1032, 1062, 1236, 1396, 1593, 1594, 1872, 13114, 13117)
 SAFE_ERRORS = (1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 2003, 2005, 2006, 2013)
 """Errors that pass: the source was away, full or restarting, the network broke, a lock or a deadlock hit the applier."""
 
-_ALLOWED = (
-    'allowed: {action: "off", "dry_run" or "live"} or {action: {"mode": …, option: value}}, as text in JSON'
-)
+_ALLOWED = 'allowed: {action: "off", "dry_run" or "live"} or {action: {"mode": …, option: value}}'
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _MOST_NAMES = 100
 
@@ -189,15 +186,9 @@ _COMMON = _guards(1, 3, 300)
 
 def actions(name: str, value: object) -> Mapping[str, ActionSettings]:
     """What DB_RECOVERY_ACTIONS says, with every option's default; raises `ConfigurationError` naming the place that is wrong."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value or "{}")
-        except ValueError:
-            raise ConfigurationError(name, value, _ALLOWED) from None
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(name, value, _ALLOWED)
+    wanted = mapping(name, value, _ALLOWED)
     found = {action: _action(f"{name}[{action}]", action, {}, options) for action, options in OPTIONS.items()}
-    for action, given in value.items():
+    for action, given in wanted.items():
         place = f"{name}[{action}]"
         found[str(action)] = _action(place, str(action), given, _options(name, action))
     return found

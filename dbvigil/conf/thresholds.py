@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dbvigil.catalogue import METRICS, metric
-from dbvigil.conf.values import check_level
+from dbvigil.conf.values import check_level, mapping
 from dbvigil.errors import ConfigurationError, UnknownMetric
 from dbvigil.types import Threshold
 
@@ -22,7 +21,7 @@ LEVELS: tuple[tuple[str, str], ...] = (
 
 EVERYWHERE = "*"
 _SETTING = "DB_ALERT_THRESHOLDS"
-_ALLOWED = 'allowed: {database or "*": {metric: {"warning": number or null, "critical": number or null}}}, as text in JSON'
+_ALLOWED = 'allowed: {database or "*": {metric: {"warning": number or null, "critical": number or null}}}'
 
 Wanted = Mapping[str, Mapping[str, tuple[float | None, float | None]]]
 """Levels by database ("*" for every one) and metric."""
@@ -38,19 +37,12 @@ class Configured:
 
 def wanted(name: str, value: object) -> Wanted:
     """What DB_ALERT_THRESHOLDS says; raises `ConfigurationError` naming the place that is wrong."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value or "{}")
-        except ValueError:
-            raise ConfigurationError(name, value, _ALLOWED) from None
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(name, value, _ALLOWED)
     return {
         _alias(name, alias): {
             _metric(f"{name}[{alias}]", row): _levels(f"{name}[{alias}][{row}]", row, levels)
             for row, levels in _mapping(f"{name}[{alias}]", metrics).items()
         }
-        for alias, metrics in value.items()
+        for alias, metrics in mapping(name, value, _ALLOWED).items()
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from dbvigil import targets
 from dbvigil.errors import ConfigurationError
@@ -31,6 +33,24 @@ def number(name: str, value: object, least: float, most: float) -> float:
         raise ConfigurationError(name, value, allowed) from None
     if not math.isfinite(found) or not least <= found <= most:
         raise ConfigurationError(name, value, allowed)
+    return found
+
+
+def from_json(name: str, value: object, allowed: str) -> Any:
+    """What a text in JSON says, and any other value as it is; raises `ConfigurationError` naming `name`, with nothing of the text in it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ConfigurationError(name, "this text", f"{allowed}, as text in JSON ({error})") from None
+
+
+def mapping(name: str, value: object, allowed: str) -> Mapping[Any, Any]:
+    """A mapping, also as text in JSON; no text is an empty one."""
+    found = {} if value == "" else from_json(name, value, allowed)
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(name, type(found).__name__, allowed)
     return found
 
 
