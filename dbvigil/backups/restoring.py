@@ -11,7 +11,7 @@ from dbvigil.backups import census
 from dbvigil.backups.errors import BackupError
 from dbvigil.backups.position import variables
 from dbvigil.backups.programs import Stop, Tool, client_program, flavor_of
-from dbvigil.queries.proof.place import monitored_as
+from dbvigil.identity import monitored_as
 from dbvigil.server import Server
 from dbvigil.targets import Target
 

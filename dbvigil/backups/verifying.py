@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +18,10 @@ from dbvigil.backups.packing import check_whole, unpacked
 from dbvigil.backups.preparing import layout, prepare
 from dbvigil.backups.programs import Stop, flavor_of
 from dbvigil.backups.restoring import finished, restore
-from dbvigil.queries.proof.place import NoPlace, closest
+from dbvigil.private_servers import NoPlace, PrivateServer, closest, remove, start
 from dbvigil.server import Server
 from dbvigil.targets import Target
 from dbvigil.types import ServerInfo
-
-try:
-    from dbvigil.sandbox import PrivateServer, SandboxError
-except ImportError:  # PyMySQL is there for the stand-alone service, not for every Django project
-    PrivateServer = None  # type: ignore[assignment,misc]
 
 OPTIONS: Mapping[str, str | int | None] = {
     "innodb-buffer-pool-size": "256M",
@@ -121,8 +115,6 @@ async def _private(
     info: ServerInfo, folder: Path, copied: Iterator[bytes] | None, stop: Stop
 ) -> AsyncIterator[tuple[Target, str]]:
     """An empty server, or one on `copied` files."""
-    if PrivateServer is None:
-        raise BackupError("a private server needs PyMySQL: pip install 'dbvigil[service]'")
     try:
         binary = await asyncio.to_thread(closest, info)
     except NoPlace as error:
@@ -141,20 +133,10 @@ async def _private(
             private = PrivateServer(
                 binary, folder / "server", performance_schema=False, options=options, data=data
             )
-        starting = asyncio.ensure_future(asyncio.to_thread(private.start))
         try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # A start under way is waited for, and then undone.
-            await asyncio.wait([starting])
-            raise
-        except SandboxError as error:
-            raise BackupError(f"the private server did not start: {error}") from None
+            await start(private)
+        except NoPlace as error:
+            raise BackupError(str(error)) from None
         yield Target("restore", user="root", socket=str(private.socket)), binary.version_text
     finally:
-        await asyncio.shield(asyncio.to_thread(_remove, private, folder))
-
-
-def _remove(private: PrivateServer, folder: Path) -> None:
-    private.destroy()
-    shutil.rmtree(folder, ignore_errors=True)
+        await remove(private, folder)

@@ -5,31 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, StatementFailed
+from dbvigil.errors import ConfigurationError, StatementFailed
+from dbvigil.identity import monitored_as
+from dbvigil.private_servers import NoPlace, PrivateServer, closest, remove, start
 from dbvigil.queries.rules.ddl import quoted
 from dbvigil.server import Server
 from dbvigil.targets import Target, parse_url
 from dbvigil.types import ServerInfo
-
-try:
-    from dbvigil.sandbox import RELEASES, PrivateServer, SandboxError, ServerBinary, ServerUnavailable, find
-except ImportError:  # PyMySQL is there for the stand-alone service, not for every Django project
-    PrivateServer = None  # type: ignore[assignment,misc]
 
 SETTING = "DB_SANDBOX_URL"
 PREFIX = "dbvigil_proof_"
 """What every schema is called that a proof makes on a server that was named for it."""
 
 SETTINGS = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})"
-IDENTITY = (
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_id', 'hostname', 'port', 'datadir')"
-)
 CREATE = "CREATE DATABASE {name}"
 DROP = "DROP DATABASE IF EXISTS {name}"
 # The monitor's connections can only read; the sandbox is there to be written.
@@ -50,10 +43,6 @@ STATISTICS = (
 
 _PATIENCE_SECONDS = 300.0
 _BUFFER_POOL = "256M"
-
-
-class NoPlace(DbvigilError):
-    """There is nowhere to try an index; the message says what is missing."""
 
 
 Worked = Callable[[], float | None]
@@ -114,34 +103,6 @@ async def _refuse(server: Server, forbidden: Sequence[Target], source: Server) -
         )
 
 
-async def monitored_as(server: Server, targets: Sequence[Target]) -> str | None:
-    """Which of `targets` this server is, by its address or by what it says it is; None where it is none of them."""
-    own = await _identity(server)
-    for target in targets:
-        if _address(target) == _address(server.target) or own == await _identity_of(target):
-            return target.alias
-    return None
-
-
-def _address(target: Target) -> str:
-    return f"this machine:{target.port}" if target.is_local and target.socket is None else target.address
-
-
-async def _identity_of(target: Target) -> dict[str, str] | None:
-    server = Server(target)
-    try:
-        return await _identity(server)
-    except ServerError:
-        # One that does not answer now is known by its address alone.
-        return None
-    finally:
-        await server.close()
-
-
-async def _identity(server: Server) -> dict[str, str]:
-    return {row["Variable_name"]: str(row["Value"]) for row in await server.rows(IDENTITY)}
-
-
 async def _settings(source: Server) -> dict[str, str]:
     names = ", ".join(f"'{name}'" for name in (*COPIED, *STATISTICS))
     rows = await source.rows(SETTINGS.format(names=names))
@@ -197,12 +158,10 @@ async def _drop(target: Target, names: Sequence[str]) -> None:
 
 @contextlib.asynccontextmanager
 async def _private(info: ServerInfo) -> AsyncIterator[tuple[Target, Worked]]:
-    if PrivateServer is None:
-        raise NoPlace(
-            f"a private server needs PyMySQL (pip install 'dbvigil[service]'); or name a server in {SETTING}"
-        )
-    binary = await asyncio.to_thread(closest, info)
-    # A cancelled proof must not leave a server behind that was about to start: starting is waited for, and then undone.
+    try:
+        binary = await asyncio.to_thread(closest, info)
+    except NoPlace as error:
+        raise NoPlace(f"{error}; or name a server in {SETTING}") from None
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="dbvigil-proof-"))
     options: dict[str, str | int | None] = {
         "innodb-buffer-pool-size": _BUFFER_POOL,
@@ -212,40 +171,11 @@ async def _private(info: ServerInfo) -> AsyncIterator[tuple[Target, Worked]]:
     }
     private = PrivateServer(binary, folder / "server", performance_schema=False, options=options)
     try:
-        starting = asyncio.ensure_future(asyncio.to_thread(private.start))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await asyncio.wait([starting])
-            raise
-        except SandboxError as error:
-            raise NoPlace(f"a private server did not start: {error}") from None
+        await start(private)
         target = Target("sandbox", user="root", socket=str(private.socket), read_timeout=_PATIENCE_SECONDS)
         yield target, private.processor_time().milliseconds
     finally:
-        await asyncio.shield(asyncio.to_thread(_remove, private, folder))
-
-
-def _remove(private: PrivateServer, folder: Path) -> None:
-    private.destroy()
-    shutil.rmtree(folder)
-
-
-def closest(info: ServerInfo) -> ServerBinary:
-    """The release of the same flavour whose version is nearest; raises `NoPlace`."""
-    flavor = "mariadb" if info.is_mariadb else "mysql"
-    found: list[ServerBinary] = []
-    missing = []
-    for name, release in RELEASES.items():
-        if release.flavor == flavor:
-            try:
-                found.append(find(name))
-            except ServerUnavailable as error:
-                missing.append(str(error))
-    if not found:
-        raise NoPlace("; ".join(missing) or f"no private server of {flavor} is known; name one in {SETTING}")
-    wanted = info.version
-    return min(found, key=lambda one: [abs(a - b) for a, b in zip(one.version, wanted, strict=True)])
+        await remove(private, folder)
 
 
 async def _set(server: Server, statement: str) -> None:

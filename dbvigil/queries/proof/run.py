@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dbvigil.errors import ConfigurationError, DbvigilError, ServerError, StatementFailed
+from dbvigil.private_servers import NoPlace
 from dbvigil.queries.proof.budget import STATEMENT_SECONDS, Budget, Purse, Spent
 from dbvigil.queries.proof.copying import copy, make_tables
 from dbvigil.queries.proof.growing import two_sizes
 from dbvigil.queries.proof.literals import Answers
 from dbvigil.queries.proof.measure import ANALYZE, Meter, calibrated
-from dbvigil.queries.proof.place import NoPlace, Sandbox, sandbox_for
+from dbvigil.queries.proof.place import Sandbox, sandbox_for
 from dbvigil.queries.proof.report import proof_of, untested
 from dbvigil.queries.proof.sampling import Name, SamplePlan, plan_sample
 from dbvigil.queries.proof.statements import Statement, readers, with_values
