@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from dbvigil.queries.comments import caller
 from dbvigil.queries.fingerprint.percona import percona_bytes
 from dbvigil.queries.slowlog.attributes import attributes
-from dbvigil.queries.slowlog.bursts import Runs
 from dbvigil.queries.slowlog.events import Event
 from dbvigil.queries.slowlog.grammar import epoch, microseconds, name, text_of
+from dbvigil.queries.slowlog.runs import Runs
 from dbvigil.queries.slowlog.splitting import Splitter
 from dbvigil.queries.slowlog.totals import Sums
 
