@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from dbvigil.channels.base import Notice
 from dbvigil.channels.text import WARNING, Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MOST_SHOWN = 8
 """Alerts of one message that are told in full; the others are named. Some readers cut what is beyond 102 KB."""
@@ -21,6 +23,8 @@ _TEMPLATES = Path(__file__).parents[1] / "templates" / "dbvigil" / "mail"
 
 @cache
 def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only who sends mail pays for loading it
+
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("alert.html")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 
-from dbvigil.collectors import ALL
 from dbvigil.collectors.base import Collector
+from dbvigil.collectors.shipped import ALL
 from dbvigil.errors import (
     AccessDenied,
     ConnectionLost,

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections
 
@@ -28,10 +28,12 @@ from dbvigil.history.base import History
 from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import TargetState
 from dbvigil.monitoring import control, past, state, thresholds
-from dbvigil.monitoring.loop import MonitorLoop
 from dbvigil.monitoring.thresholds import Thresholds
 from dbvigil.replication.stored import replication
 from dbvigil.types import DatabaseMetrics
+
+if TYPE_CHECKING:
+    from dbvigil.monitoring.loop import MonitorLoop
 
 logger = logging.getLogger("dbvigil.monitor")
 
@@ -72,7 +74,7 @@ class DatabaseMonitor:
                 return
             if not standby and self.is_running:
                 return
-            loop = MonitorLoop(self._history(), get_database_alerting(), self._tell, recovers=True)
+            loop = self._new_loop(recovers=True)
             self._deliverer = get_database_alerting().deliverer(self._tell)
             self._deliverer.start()
             self._loop = loop
@@ -171,7 +173,7 @@ class DatabaseMonitor:
             control.ask_collect(databases)
             self._await_samples(databases, before, asked_at)
         elif databases:
-            loop = MonitorLoop(self._history(), get_database_alerting(), self._tell)
+            loop = self._new_loop()
             thread = threading.Thread(target=loop.run, name="dbvigil-collect", daemon=True)
             thread.start()
             try:
@@ -353,6 +355,11 @@ class DatabaseMonitor:
         }
 
     # within
+
+    def _new_loop(self, *, recovers: bool = False) -> MonitorLoop:
+        from dbvigil.monitoring.loop import MonitorLoop  # noqa: PLC0415 - all that samples is loaded where something is sampled
+
+        return MonitorLoop(self._history(), get_database_alerting(), self._tell, recovers=recovers)
 
     @staticmethod
     def _history() -> History:

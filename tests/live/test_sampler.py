@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import pytest
 
 from dbvigil import targets
-from dbvigil.collectors import ALL
 from dbvigil.collectors.host import runs_here
+from dbvigil.collectors.shipped import ALL
 from dbvigil.collectors.status import Status
 from dbvigil.errors import ConnectionLost, ServerError, ServerTimeout
 from dbvigil.sandbox import MONITORING_GRANTS, PrivateServer

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from dbvigil import targets
 from dbvigil.analysis import rates
-from dbvigil.collectors import ALL
 from dbvigil.collectors.base import Collector
 from dbvigil.collectors.runner import Sampler
+from dbvigil.collectors.shipped import ALL
 from dbvigil.sandbox import PrivateServer
 from dbvigil.targets import Target
 from dbvigil.types import DatabaseMetrics, Snapshot

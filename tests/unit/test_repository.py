@@ -185,6 +185,13 @@ def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
+def test_a_process_that_needs_little_loads_little(tmp_path: Path) -> None:
+    # Every process of a host project sets the app up: workers, shells, migrations.
+    heavy = "httpx jinja2 sqlglot asyncmy pymysql rich prometheus_client dbvigil.monitoring.loop dbvigil.queries.rules"
+    done = settings_say(tmp_path, f"sorted(set({heavy.split()}) & set(__import__('sys').modules))")
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_debug_is_off_unless_asked_for(tmp_path: Path) -> None:
     assert settings_say(tmp_path, _DEBUG).stdout == "False\n"
     assert settings_say(tmp_path, _DEBUG, DJANGO_DEBUG="1").stdout == "True\n"

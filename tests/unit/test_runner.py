@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from dbvigil.collectors import ALL, runner
+from dbvigil.collectors import runner
 from dbvigil.collectors.runner import Sampler
+from dbvigil.collectors.shipped import ALL
 from dbvigil.errors import (
     AccessDenied,
     ConnectionLost,

@@ -1,55 +1,40 @@
-"""The actions of `database_monitor`: one module each, and one line here."""
+"""The actions of `database_monitor`: one module each, and its name here, in the order in which help lists them."""
 
-from dbvigil.management.actions import (
-    acknowledge,
-    advise,
-    alerts,
-    backtest,
-    backup,
-    config,
-    connections,
-    deliver,
-    deployed,
-    locks,
-    maintenance,
-    metrics,
-    preview_alert,
-    recover,
-    slow_queries,
-    start,
-    status,
-    stop,
-    suppress,
-    test_alerts,
-    threshold,
-    topology,
-    verify_audit,
-)
+from __future__ import annotations
+
+from importlib import import_module
+
 from dbvigil.management.actions.base import Action
 
-ACTIONS: tuple[Action, ...] = (
-    start.ACTION,
-    stop.ACTION,
-    status.ACTION,
-    metrics.ACTION,
-    slow_queries.ACTION,
-    locks.ACTION,
-    connections.ACTION,
-    topology.ACTION,
-    backup.ACTION,
-    deployed.ACTION,
-    advise.ACTION,
-    alerts.ACTION,
-    test_alerts.ACTION,
-    preview_alert.ACTION,
-    acknowledge.ACTION,
-    suppress.ACTION,
-    maintenance.ACTION,
-    recover.ACTION,
-    threshold.ACTION,
-    backtest.ACTION,
-    deliver.ACTION,
-    verify_audit.ACTION,
-    config.ACTION,
+NAMES = (
+    "start",
+    "stop",
+    "status",
+    "metrics",
+    "slow-queries",
+    "locks",
+    "connections",
+    "topology",
+    "backup",
+    "deployed",
+    "advise",
+    "alerts",
+    "test-alerts",
+    "preview-alert",
+    "acknowledge",
+    "suppress",
+    "maintenance",
+    "recover",
+    "threshold",
+    "backtest",
+    "deliver",
+    "verify-audit",
+    "config",
 )
-"""Every action, in the order in which help lists them."""
+
+
+def load(name: str) -> Action:
+    """The action of that name, its module read now: some need more than all others together."""
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    found: Action = module.ACTION
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, handle_default_options
@@ -12,20 +13,21 @@ from django.db import Error as ServiceDatabaseError
 from django.db import connections
 
 from dbvigil.errors import DbvigilError
-from dbvigil.management.actions import ACTIONS
+from dbvigil.management.actions import NAMES, load
 from dbvigil.management.actions.base import output
 from dbvigil.management.trouble import explain
 from dbvigil.monitoring import get_database_monitor
 
-_NAMES = ", ".join(action.name for action in ACTIONS)
 _INTERRUPTED = 130
+_HELP = {"-h", "--help"}
 
 
 class Command(BaseCommand):
     help = "Runs the monitor of MySQL and MariaDB servers, and shows what it sees."
-    missing_args_message = f"an action is missing; allowed: {_NAMES}"
+    missing_args_message = f"an action is missing; allowed: {', '.join(NAMES)}"
     # A setting that cannot be used is told in one line when it is read; a check would print a page.
     requires_system_checks = []  # noqa: RUF012 - Django's own declaration
+    _needed: Collection[str] = NAMES
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         # Django would print the usage and leave; a wrong flag is to be one line like any other trouble.
@@ -35,12 +37,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
-        for action in ACTIONS:
-            flags = actions.add_parser(action.name, help=action.help, description=action.help)
+        for name in NAMES:
+            if name not in self._needed:
+                actions.add_parser(name)
+                continue
+            action = load(name)
+            flags = actions.add_parser(name, help=action.help, description=action.help)
             action.flags(flags)
             _add_common(flags)
 
     def run_from_argv(self, argv: list[str]) -> None:
+        self._needed = _needed(argv[2:])
         try:
             options = self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
             handle_default_options(options)
@@ -57,14 +64,23 @@ class Command(BaseCommand):
             connections.close_all()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        action = next(action for action in ACTIONS if action.name == options["action"])
         try:
-            action.run(get_database_monitor(), options, output(options))
+            load(options["action"]).run(get_database_monitor(), options, output(options))
         except (DbvigilError, ServiceDatabaseError) as error:
             raise CommandError(explain(error)) from error
         except BrokenPipeError:
             # Whoever read has seen enough; Python must not try to flush the rest at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _needed(words: Sequence[str]) -> Collection[str]:
+    """The actions whose flags must be known to read the command line: the one that it begins with, else all."""
+    for word in words:
+        if word in NAMES:
+            return (word,)
+        if word in _HELP or not word.startswith("-"):
+            break
+    return NAMES
 
 
 def _add_common(parser: ArgumentParser) -> None:
