@@ -49,7 +49,7 @@ ORDERS = f"""INSERT INTO orders (customer_id, status, code, total, note, seen)
       FROM (SELECT m.n + 10000 * k.d AS n FROM ({NUMBERS}) m, (SELECT 0 AS d UNION ALL SELECT 1) k) x"""
 BY_CODE = "SELECT id, total FROM orders WHERE code = ?"
 BY_STATUS = "SELECT SUM(total) FROM orders WHERE status = ?"
-FIRST_PAGE = "SELECT id, note FROM orders WHERE total > ? ORDER BY code LIMIT 20"
+FIRST_PAGE = "SELECT id, note FROM orders WHERE total > ? ORDER BY code LIMIT 40"
 OF_REGION = (
     "SELECT c.region, SUM(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id"
     " WHERE c.region = ? GROUP BY c.region"
