@@ -18,7 +18,7 @@ from pytest_django import Settings
 from standardwebhooks import Webhook as Verifier
 
 from dbvigil.alerting.outbox import LEASE_SECONDS
-from dbvigil.channels import email, transport
+from dbvigil.channels import email, transport, wire
 from dbvigil.channels.addresses import Reach
 from dbvigil.channels.apprise import Apprise
 from dbvigil.channels.base import Channel, Notice, NoticeType, Outcome
@@ -174,7 +174,7 @@ def test_the_certificate_must_name_the_host_and_not_the_pinned_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving, authority = certificate_of("hooks.example", tmp_path)
-    monkeypatch.setattr(transport, "_trust", lambda: ssl.create_default_context(cafile=authority))
+    monkeypatch.setattr(wire, "_trust", lambda: ssl.create_default_context(cafile=authority))
     with HttpSink(serving) as sink:
         for host in ("hooks.example", "other.example"):
             url = f"https://{host}:{sink.port}{SECRET_PATH}"
