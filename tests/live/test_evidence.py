@@ -25,7 +25,7 @@ from dbvigil.sandbox.server import random_password
 from dbvigil.server import Server
 from dbvigil.targets import parse_url
 from tests.support.servers import MONITORING_USER, PrivateServers, monitoring_url
-from tests.support.waiting import BOUNDED
+from tests.support.waiting import BOUNDED, PATIENCE
 
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.DictCursor]"
 
@@ -52,7 +52,7 @@ async def seen(server: PrivateServer, *kinds: str) -> dict[str, Any]:
 
 async def until(look: Callable[[dict[str, Any]], bool], server: PrivateServer, *kinds: str) -> dict[str, Any]:
     """Evidence as soon as `look` finds in it what another session is about to do."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not look(found := await seen(server, *kinds)):
         assert time.monotonic() < deadline, json.dumps(found, indent=1)
         # InnoDB shows transactions from a copy, which it does not renew while it is read more often than every 0.1 s.

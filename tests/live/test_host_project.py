@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.service import ROOT
+from tests.support.waiting import PATIENCE
 from tests.support.web import free_port
 
 URLS = """
@@ -83,7 +84,7 @@ class Project:
         log = (self.folder / "log").open("w")
         process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while True:
                 try:
                     get(f"http://127.0.0.1:{port}/", None)

@@ -20,6 +20,7 @@ from dbvigil.server import Server
 from dbvigil.targets import parse_url
 from tests.support.blocked import holding, number_of, running
 from tests.support.servers import PrivateServers, monitoring_url
+from tests.support.waiting import PATIENCE
 
 SECRET = "ada@example.org"
 
@@ -50,7 +51,7 @@ def make(server: PrivateServer) -> None:
 
 async def found(server: Server, look: Callable[[Forest], bool]) -> Forest:
     """The trees, as soon as `look` likes them."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not look(trees := await read_waits(server, shown)):
         assert time.monotonic() < deadline, [node.to_dict() for node in trees.nodes]
         await asyncio.sleep(0.25)

@@ -11,6 +11,7 @@ import pymysql
 
 from dbvigil.sandbox import PrivateServer
 from dbvigil.sandbox.server import Connection
+from tests.support.waiting import PATIENCE
 
 
 @contextmanager
@@ -50,9 +51,9 @@ def number_of(connection: Connection) -> int:
     return number
 
 
-def until(look: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def until(look: Callable[[], bool], what: str) -> None:
     """Waits until `look` is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not look():
         assert time.monotonic() < deadline, what
         # InnoDB shows transactions from a copy, which it does not renew while it is read more often than every 0.1 s.

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, pause
 
 ROOT = Path(__file__).parents[2]
 
@@ -166,7 +166,7 @@ class Service:
         while not done():
             if time.monotonic() - started > seconds:
                 pytest.fail(f"{what} within {seconds:g} s\n{self.log()}")
-            time.sleep(0.02)
+            pause(started)
         return time.monotonic() - started
 
 

@@ -11,10 +11,15 @@ BOUNDED = 15.0
 """Seconds within which something has ended that would otherwise have waited for ever."""
 
 
+def pause(started: float) -> None:
+    """Sleeps between two looks, since `started` by the monotonic clock: briefly at first, and then so that looking costs little."""
+    time.sleep(min(0.1, max(0.02, (time.monotonic() - started) / 10)))
+
+
 def wait_for(done: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Polls until `done` is true; fails with `what` when it does not come to pass within `seconds`, and `PATIENCE`."""
     seconds = max(seconds, PATIENCE)
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while not done():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
-        time.sleep(0.02)
+        assert time.monotonic() < started + seconds, f"waited {seconds:g} s in vain for {what}"
+        pause(started)
