@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Callable
@@ -449,9 +450,12 @@ def test_the_command_lists_plainly_and_as_json() -> None:
     ],
 )
 def test_what_the_command_cannot_do_is_one_line(arguments: tuple[str, ...], said: str) -> None:
+    before = os.nice(0)
     with pytest.raises(CommandError) as caught:
         command(*arguments)
     assert said in str(caught.value)
+    # Who calls it as a program does not stay behind everybody else from then on.
+    assert os.nice(0) == before
 
 
 def test_what_has_no_file_is_not_taken_back(tmp_path: Path) -> None:

@@ -76,11 +76,17 @@ def _now(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
             f"{database} is monitored elsewhere: this process's settings do not name its server"
         )
     place.folder.prepare()
-    step_back()
+    _give_way(options)
     row, made = jobs.take(database, login_name(), datetime.now(UTC)), Made()
     with _bar(output, f"backup of {database}", lambda: (made.plain_bytes, made.expected_bytes)):
         row = run(row.pk, place, Stop(), made)
     _tell(row, output)
+
+
+def _give_way(options: Options) -> None:
+    """Lets others go first, in a process of its own alone: a program that calls the command would stay behind for ever."""
+    if options.get("own_process"):
+        step_back()
 
 
 def _list(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
@@ -95,7 +101,7 @@ def _list(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
 
 def _verify(monitor: DatabaseMonitor, options: Options, output: Output) -> None:
     number = _number(monitor, options)
-    step_back()
+    _give_way(options)
     _tell(prove(number, _place(), Stop()), output)
 
 

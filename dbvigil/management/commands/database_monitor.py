@@ -51,7 +51,7 @@ class Command(BaseCommand):
         try:
             options = self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
             handle_default_options(options)
-            self.execute(**vars(options))
+            self.execute(**vars(options), own_process=True)
         except CommandError as error:
             if "--traceback" in argv:
                 raise
