@@ -206,9 +206,6 @@ class PrivateServer:
             "cursorclass": pymysql.cursors.DictCursor,
             "connect_timeout": 10,
         }
-        if not any(name.startswith(("host", "ssl")) for name in arguments):
-            # Nobody listens on a socket, and for TLS PyMySQL would read all authorities of this machine each time.
-            settings["ssl_disabled"] = True
         return pymysql.connect(**(settings | arguments))
 
     def execute(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
