@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from dbvigil.errors import UnknownDatabase
 from dbvigil.management.actions import NAMES
-from dbvigil.management.commands.database_monitor import Command
+from dbvigil.management.commands.database_monitor import Command, _needed
 from dbvigil.management.trouble import explain
 from dbvigil.monitoring import get_database_monitor
 
@@ -55,6 +55,24 @@ def test_the_page_tells_of_every_flag_in_its_actions_section() -> None:
     for name in NAMES:
         for flag in flags_of(name):
             assert f"`{flag}`" in sections[name]
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        (["status", "--json"], ("status",)),
+        (["--json", "status"], ("status",)),
+        # A settings module may be called as an action is.
+        (["--settings", "config", "start", "--interval", "5"], ("start", "config")),
+        (["--verbosity", "2", "locks"], ("locks",)),
+        (["-h", "status"], NAMES),
+        (["status", "--help"], NAMES),
+        (["frob"], NAMES),
+        ([], NAMES),
+    ],
+)
+def test_only_actions_that_are_named_are_loaded(words: list[str], needed: tuple[str, ...]) -> None:
+    assert _needed(words) == needed
 
 
 def test_the_pages_pictures_exist() -> None:

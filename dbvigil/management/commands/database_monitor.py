@@ -74,13 +74,9 @@ class Command(BaseCommand):
 
 
 def _needed(words: Sequence[str]) -> Collection[str]:
-    """The actions whose flags must be known to read the command line: the one that it begins with, else all."""
-    for word in words:
-        if word in NAMES:
-            return (word,)
-        if word in _HELP or not word.startswith("-"):
-            break
-    return NAMES
+    """The actions whose flags must be known to read the command line: those that it names, one of them perhaps as an option's value."""
+    named = tuple(name for name in NAMES if name in words)
+    return NAMES if not named or _HELP.intersection(words) else named
 
 
 def _add_common(parser: ArgumentParser) -> None:
