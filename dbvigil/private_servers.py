@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,8 @@ try:
     from dbvigil.sandbox import RELEASES, PrivateServer, SandboxError, ServerBinary, ServerUnavailable, find
 except ImportError:  # PyMySQL is there for the stand-alone service, not for every Django project
     PrivateServer = None  # type: ignore[assignment,misc]
+
+logger = logging.getLogger("dbvigil.private_servers")
 
 __all__ = ["NoPlace", "PrivateServer", "closest", "remove", "start"]
 
@@ -53,10 +56,15 @@ async def start(private: PrivateServer) -> None:
 
 
 async def remove(private: PrivateServer, folder: Path) -> None:
-    """Ends the server and removes `folder`, in which it lives, to the end even where this is cancelled."""
+    """Ends the server and removes `folder`, in which it lives, even where this is cancelled; what cannot be removed is logged."""
     await asyncio.shield(asyncio.to_thread(_remove, private, folder))
 
 
 def _remove(private: PrivateServer, folder: Path) -> None:
     private.destroy()
-    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        logger.error("%s has rows of a monitored server in it and cannot be removed: %s", folder, error)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from dbvigil.errors import ConfigurationError
+from dbvigil.private_servers import remove
 from dbvigil.queries.proof import Budget, verify
 from dbvigil.queries.proof.budget import Purse
 from dbvigil.queries.proof.copying import copy, make_tables
@@ -174,6 +175,16 @@ async def test_several_candidates_in_one_sandbox(proved: PrivateServer, folder: 
     assert "1072" in refused.reason and "nowhere" in unknown.reason
     assert useless.outcome == "no_gain", useless
     assert nothing_left(folder)
+
+
+async def test_a_folder_that_cannot_be_removed_is_told(
+    tmp_path: Path, small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Nobody removes the place where a disk is mounted.
+    await remove(PrivateServer("mariadb-10.11", tmp_path / "server"), small_disk)
+    assert f"{small_disk} has rows of a monitored server in it and cannot be removed" in caplog.text
+    await remove(PrivateServer("mariadb-10.11", tmp_path / "server"), tmp_path / "never-made")
+    assert len(caplog.records) == 1
 
 
 async def test_an_index_on_a_value_that_most_rows_have(proved: PrivateServer) -> None:
