@@ -180,7 +180,7 @@ def channel(name: str, value: object) -> str:
 
 def rules(name: str, value: object) -> Mapping[str, Mapping[str, Any]]:
     """Changes of the rules that ship, by rule."""
-    found = mapping(name, value, _RULES)
+    found = mapping(name, value or {}, _RULES)
     checks: Mapping[str, Callable[[str, object], object]] = {
         "enabled": _flag,
         "hold": _seconds,
@@ -197,7 +197,7 @@ def rules(name: str, value: object) -> Mapping[str, Mapping[str, Any]]:
 
 def templates(name: str, value: object) -> Templates:
     """Templates of messages. Whether they can be rendered is a check's to say."""
-    found = mapping(name, value, _TEMPLATES)
+    found = mapping(name, value or {}, _TEMPLATES)
     return {_part(name, part): _source(f"{name}[{part}]", source) for part, source in found.items()}
 
 
