@@ -29,6 +29,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dbvigil.errors import ConfigurationError
 from dbvigil.sandbox import SandboxError
 from service.demo.shop import DemoShop
+from service.home import using_home
 from service.parts import Part, say
 
 _READY_WITHIN = 60.0
@@ -57,7 +58,7 @@ def main() -> int:
             signal.signal(number, end)
     try:
         run(ended)
-    except RunError as error:
+    except (RunError, ImproperlyConfigured) as error:
         say(str(error))
         return 1
     return 0
@@ -70,9 +71,10 @@ def run(ended: threading.Event) -> None:
     # Links in messages lead here, unless people reach it under another address.
     environment = {"DB_ALERT_BASE_URL": f"http://127.0.0.1:{port}/", **os.environ}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_sole_use(home))
-        # One that was killed could not take back what it had told.
-        (home / DEMO_TARGETS).unlink(missing_ok=True)
+        with using_home():
+            stack.enter_context(_sole_use(home))
+            # One that was killed could not take back what it had told.
+            (home / DEMO_TARGETS).unlink(missing_ok=True)
         password, token = _prepare(home)
         tends = []
         demo: Collection[str] = ()
@@ -152,6 +154,7 @@ def _told(home: Path, demo: Mapping[str, str]) -> Iterator[str]:
         (home / DEMO_TARGETS).unlink(missing_ok=True)
 
 
+@using_home()
 def _prepare(home: Path) -> tuple[str, str]:
     """The database migrated, the administrator and a token made where they are missing: password, token."""
     from django.core.management import call_command  # noqa: PLC0415
@@ -165,8 +168,6 @@ def _prepare(home: Path) -> tuple[str, str]:
     except (DatabaseError, ImproperlyConfigured) as error:
         said = " ".join(str(error).split())
         raise RunError(f"DATABASE_URL: the service's own database cannot be used: {said}") from None
-    except OSError as error:
-        raise RunError(f"DBVIGIL_HOME: {error.filename} cannot be used ({error.strerror})") from None
     finally:
         connections.close_all()
 

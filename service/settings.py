@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +17,16 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from dbvigil.conf import from_environment
+from service.home import using_home
 
 ROOT = Path(__file__).parents[1]
 HOME = Path(os.environ.get("DBVIGIL_HOME") or ROOT / "var").resolve()
 
-
-@contextlib.contextmanager
-def _using_home() -> Iterator[None]:
-    """Says which setting is wrong where the home cannot be read or written."""
-    try:
-        yield
-    except OSError as error:
-        raise ImproperlyConfigured(
-            f"DBVIGIL_HOME: {error.filename} cannot be used ({error.strerror})"
-        ) from None
-
-
-with _using_home():
+with using_home():
     HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
-@_using_home()
+@using_home()
 def _secret_key() -> str:
     """The site's own key: made once, kept where only its owner reads it."""
     given = os.environ.get("DJANGO_SECRET_KEY")
@@ -180,7 +168,7 @@ _DEMO_TARGETS = HOME / "demo-targets"
 """While `make run` runs its demo: the demo's servers as `DB_MONITORING_TARGETS` names them, so that every command can reach them too."""
 
 
-@_using_home()
+@using_home()
 def _environment() -> dict[str, str]:
     given = dict(os.environ)
     if not given.get("DB_MONITORING_TARGETS", "").strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -197,6 +198,15 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, said: s
     line = refuse(service)
     assert said in line
     assert "hunter2" not in line
+
+
+def test_a_home_that_has_become_read_only_is_named(service: Service, small_disk: Path) -> None:
+    shutil.copytree(service.home, small_disk, dirs_exist_ok=True)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    service.home = small_disk
+    service.extra["PORT"] = "0"
+    assert "DBVIGIL_HOME: " in (line := refuse(service))
+    assert line.endswith("cannot be used (Read-only file system)")
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
