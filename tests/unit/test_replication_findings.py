@@ -30,6 +30,7 @@ def test_what_is_well_has_no_finding(flavor: str) -> None:
     ("values", "expected"),
     [
         ({"io_running": "Connecting", "io_error_number": 2003}, "source_unreachable"),
+        ({"io_running": "No", "io_error_number": 2003}, "source_unreachable"),
         ({"io_running": "Connecting", "io_error_number": 1045}, "wrong_password"),
         ({"io_running": "Connecting"}, "receiver_connecting"),
         ({"io_running": "No", "io_error_number": 1236}, "binlog_gone"),
@@ -85,6 +86,23 @@ def test_a_network_between_servers_that_answer_is_told() -> None:
     row = channel(1, io_running="Connecting", io_error_number=2003)
     (finding,) = find(view(server("a", 1), server("b", 2, 1, channels=[row])))
     assert "The monitor reaches the source (a)" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("flavor", "state", "words"),
+    [
+        ("mariadb", "Connecting", "goes on trying by itself."),
+        ("mysql", "Connecting", "goes on trying by itself, as often as SOURCE_RETRY_COUNT says"),
+        ("mariadb", "No", "has given up. When the source answers: START SLAVE; MASTER_RETRY_COUNT says"),
+        ("mysql", "No", "has given up. When the source answers: START REPLICA; SOURCE_RETRY_COUNT says"),
+    ],
+)
+def test_a_receiver_that_gave_up_is_told_from_one_that_still_tries(
+    flavor: str, state: str, words: str
+) -> None:
+    row = channel(1, flavor, io_running=state, io_error_number=2003)
+    (finding,) = find(view(server("a", 1, flavor=flavor), server("b", 2, 1, flavor=flavor, channels=[row])))
+    assert words in finding.fix
 
 
 def test_what_a_server_said_before_it_went_down_is_no_finding() -> None:

@@ -18,7 +18,7 @@ SILENT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Error:
-    """What errors of one kind mean; `fix` may name {start} and {source}."""
+    """What errors of one kind mean; `fix` may name {start}, {source} and {again}: what becomes of the receiver then."""
 
     id: FindingId
     numbers: tuple[int, ...]
@@ -57,8 +57,7 @@ _RECEIVER = (
         (2002, 2003, 2005, 2006, 2013, 2026, 1040, 1053, 1129, 1159, 1158, 1160, 1161),
         "The replica cannot reach its source",
         "The receiver's connection to {source} fails.",
-        "See whether the source runs, whether its name and port are right and whether a firewall stands between them. The receiver goes on"
-        " trying by itself.",
+        "See whether the source runs, whether its name and port are right and whether a firewall stands between them. {again}",
     ),
 )
 _APPLIER = (
@@ -235,9 +234,19 @@ def _applier(replica: Facts, row: Row) -> Iterator[Finding]:
 
 
 def _of(replica: Facts, row: Row, error: _Error, told: str) -> Finding:
-    words = {"source": source_address(row), "start": start(replica, row)}
+    words = {"source": source_address(row), "start": start(replica, row), "again": _again(replica, row)}
     detail = f"{error.detail.format(**words)} {told}".strip()
     return _finding(replica, row, error.id, error.title, detail, error.fix.format(**words))
+
+
+def _again(replica: Facts, row: Row) -> str:
+    """What a receiver does that has lost its source, and what is left to do."""
+    tries = "MASTER_RETRY_COUNT" if replica.is_mariadb else "SOURCE_RETRY_COUNT"
+    if row.get("io_running") == "No":
+        return f"The receiver has given up. When the source answers: {start(replica, row)} {tries} says how often it tries."
+    if replica.is_mariadb:
+        return "The receiver goes on trying by itself."
+    return f"The receiver goes on trying by itself, as often as {tries} says: from MySQL 8.4 on that is ten times, if nothing else is set."
 
 
 def _finding(
