@@ -159,7 +159,7 @@ class Deliverer:
         if clock.follow(plan, now):
             plan = self._delivering.plan(now)
         outbox.release_abandoned(now)
-        outbox.sweep_disabled(self._channels, now, self._fallback)
+        outbox.sweep_disabled(self._delivering.channels, now, self._fallback)
         changed = sweep(plan, now)
         if self._also is not None:
             self._also(now)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 
 from dbvigil.alerting import bulk
 from dbvigil.alerting.audit import Trail
@@ -198,29 +198,35 @@ def give_up(rows: Sequence[Delivery], reason: str, now: datetime, fallback: str 
 
 
 def sweep_disabled(
-    channels: Mapping[str, Channel], now: datetime, fallback: Callable[[str], str | None]
+    channels: Callable[[], Mapping[str, Channel]], now: datetime, fallback: Callable[[str], str | None]
 ) -> None:
-    """What waits for a channel that was disabled, or that is no longer configured, is given up; `fallback(channel)` tells it."""
+    """What waits for a channel that was disabled, or that is no longer configured, is given up; `fallback(channel)` tells it.
+
+    `channels` says which there are now. It is asked after the outbox: a channel can be newer than what was known of them before, but not
+    than what waits for it.
+    """
+    pending = Delivery.objects.filter(status="pending")
+    newest = dict(pending.values_list("channel").annotate(Max("id")))
+    if not newest:
+        return
+    there = channels()
     disabled = {
         row.name
         for row in ChannelState.objects.exclude(disabled_at=None)
-        if row.name in channels and row.fingerprint == channels[row.name].fingerprint
+        if row.name in there and row.fingerprint == there[row.name].fingerprint
     }
-    waiting = Delivery.objects.filter(status="pending").filter(
-        Q(channel__in=disabled) | ~Q(channel__in=list(channels))
-    )
-    names = set(waiting.values_list("channel", flat=True))
+    names = [name for name in newest if name in disabled or name not in there]
     if not names:
         return
     with transaction.atomic():
         for name in names:
-            rows = list(waiting.filter(channel=name).select_related("event")[:_MOST_IN_ONE])
+            waiting = pending.filter(channel=name, id__lte=newest[name])
             reason = (
                 "the channel is disabled: its receiver wants nothing more"
-                if name in channels
+                if name in there
                 else "the channel is no longer configured"
             )
-            give_up(rows, reason, now, fallback(name))
+            give_up(list(waiting.select_related("event")[:_MOST_IN_ONE]), reason, now, fallback(name))
 
 
 def _locked(channel: Channel, now: datetime, burst: float) -> ChannelState:

@@ -13,7 +13,7 @@ from dbvigil.alerting.outbox import LEASE_SECONDS, Claim
 from dbvigil.alerting.plan import Plan
 from dbvigil.alerting.sweep import sweep
 from dbvigil.alerts.routing import retry_wait
-from dbvigil.channels.base import Outcome
+from dbvigil.channels.base import Channel, Outcome
 from dbvigil.models import AuditEvent, ChannelState, Delivery
 from tests.support.evaluations import Kept, at, fire, resolve
 
@@ -123,7 +123,7 @@ def test_a_receiver_that_wants_nothing_more_gets_nothing_more_until_it_changes()
     settle(claimed(), Outcome(False, "it answered 410", disable=True), at(0), fallback="mail")
     fire(PLAN, "warehouse", "up", 10)
     assert claim(now=at(11)) is None
-    outbox.sweep_disabled({"hook": HOOK, "mail": Kept("mail")}, at(12), lambda name: "mail")
+    outbox.sweep_disabled(lambda: {"hook": HOOK, "mail": Kept("mail")}, at(12), lambda name: "mail")
     assert [row for row in statuses() if row[2] == "pending"] == [("alert.fired", "mail", "pending")] * 2
     fire(PLAN, "office", "up", 20)
     moved = Kept("hook", fingerprint="another address")
@@ -132,8 +132,25 @@ def test_a_receiver_that_wants_nothing_more_gets_nothing_more_until_it_changes()
 
 def test_what_waits_for_a_channel_that_is_gone_is_told_by_another() -> None:
     fire(Plan(("pager",)), "shop", "up", 0)
-    outbox.sweep_disabled({"hook": HOOK}, at(1), lambda name: "hook")
+    outbox.sweep_disabled(lambda: {"hook": HOOK}, at(1), lambda name: "hook")
     assert statuses() == [("alert.fired", "pager", "failed"), ("alert.fired", "hook", "pending")]
+
+
+def test_a_channel_that_is_made_during_a_sweep_keeps_its_message() -> None:
+    fire(Plan(("gone",)), "warehouse", "up", 0)
+
+    def look() -> dict[str, Channel]:
+        """What is there when the sweep looks; right afterwards `pager` is made, and something happens."""
+        there: dict[str, Channel] = {"hook": HOOK}
+        fire(Plan(("pager",)), "shop", "up", 0)
+        return there
+
+    outbox.sweep_disabled(look, at(1), lambda name: "hook")
+    assert sorted(statuses()) == [
+        ("alert.fired", "gone", "failed"),
+        ("alert.fired", "hook", "pending"),
+        ("alert.fired", "pager", "pending"),
+    ]
 
 
 def test_a_storm_is_a_handful_of_messages_that_name_everything() -> None:
