@@ -34,7 +34,7 @@ from tests.support.backups import (
 )
 from tests.support.disks import fill
 from tests.support.servers import PrivateServers
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_tables_that_the_account_may_not_see_are_no_backup(
 def slowly(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Every dump stands still after its first bytes until the event is set."""
     goes_on = threading.Event()
-    monkeypatch.setattr(dumping.Pace, "after", lambda self, size: goes_on.wait(30))
+    monkeypatch.setattr(dumping.Pace, "after", lambda self, size: goes_on.wait(PATIENCE))
     return goes_on
 
 
@@ -255,7 +255,7 @@ def test_a_server_that_dies_in_the_middle_is_told(
     monkeypatch.setattr(making, "_soon", soon)
 
     def kill() -> None:
-        begun.wait(30)
+        begun.wait(PATIENCE)
         server.kill()
         goes_on.set()
 

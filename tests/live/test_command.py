@@ -29,6 +29,7 @@ from tests.support.waiting import PATIENCE
 COMMAND = (sys.executable, "manage.py", "database_monitor")
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 TOP_LEFT = b"\x1b[H"
+LAST = b"that was all"
 NOBODY = "mysql://dbvigil:hidden@127.0.0.1:1/"
 
 
@@ -56,7 +57,8 @@ def test_once_samples_each_target_and_leaves_nothing_running(shop: Service) -> N
     assert document["databases"]["shop"]["up"] is True
     assert document["databases"]["gone"]["up"] is False
     assert "connection refused" in document["databases"]["gone"]["error"]
-    assert shop.samples("shop") == shop.samples("gone") == 1
+    # The second comes two seconds after the first, which a busy machine may take to stop.
+    assert shop.samples("shop") in (1, 2) and shop.samples("gone") == 1
     assert shop.health()["monitor"]["running"] is False
     text = shop.manage("database_monitor", "start", "--once").stdout
     assert re.search(r"^shop +healthy +100 ", text, re.MULTILINE)
@@ -191,13 +193,13 @@ class Terminal:
         if hasattr(self, "process"):
             self.process.send_signal(signal.SIGWINCH)
 
-    def read_until(self, pattern: str, seconds: float = 20) -> None:
+    def read_until(self, pattern: str) -> None:
         """Reads until `pattern` is found on the screen."""
-        self.wait_for(lambda: re.search(pattern, self.screen()), seconds)
+        self.wait_for(lambda: re.search(pattern, self.screen()))
 
-    def wait_for(self, done: Callable[[], object], seconds: float = 20) -> None:
+    def wait_for(self, done: Callable[[], object]) -> None:
         """Reads until `done` is true."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, f"it never came\n{self.output.decode()[-3000:]}"
             self._read(0.1)
@@ -212,11 +214,15 @@ class Terminal:
 
     def end(self) -> int:
         """Waits for the process and reads what is left; its exit code."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
             self._read(0.1)
-        self._read(0)
-        return self.process.wait(1)
+        code = self.process.wait(1)
+        # What it wrote last may still be on its way through the kernel; what is written after it comes after it.
+        os.write(self._theirs, LAST)
+        self.wait_for(lambda: self.output.endswith(LAST))
+        self.output = self.output.removesuffix(LAST)
+        return code
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -281,9 +287,7 @@ def test_the_live_view_follows_the_terminals_size_at_once(shop: Service) -> None
         found.read_until("╭")
         found.resize(40, 10)
         # Both at once: a frame of the old size that has arrived in part can have ten lines too.
-        found.wait_for(
-            lambda: len(lines := found.screen().split("\n")) == 10 and max(map(len, lines)) <= 40, 5
-        )
+        found.wait_for(lambda: len(lines := found.screen().split("\n")) == 10 and max(map(len, lines)) <= 40)
         found.press(b"q")
         assert found.end() == 0
 
@@ -303,8 +307,8 @@ def test_start_with_watch_runs_the_monitor_under_the_view(shop: Service) -> None
     with terminal(shop, (100, 30), "start", "--watch", "--interval", "1") as found:
         found.read_until("✕ 1 down")
         found.read_until("● 1 healthy")
-        # Log lines are part of the frame, which stays as large as the terminal.
-        found.read_until("WARNING dbvigil.monitor: gone is down")
+        # Log lines are part of the frame, which stays as large as the terminal. It may arrive in parts, of which the keys are the last.
+        found.read_until(r"WARNING dbvigil.monitor: gone is down(?s:.*)q quits")
         assert len(found.screen().split("\n")) == 30
         assert shop.health()["monitor"]["running"] is True
         found.press(b"q")
@@ -334,7 +338,8 @@ def test_the_live_view_lives_through_trouble_with_its_database(shop: Service) ->
             found.read_until("the service's own database cannot be used")
             assert "shop" in found.screen()
             connection.execute("ALTER TABLE away RENAME TO dbvigil_targetstate")
-        found.wait_for(lambda: "cannot be used" not in found.screen(), 10)
+        # Of a frame that has arrived in part nothing can be said.
+        found.wait_for(lambda: "q quits" in found.screen() and "cannot be used" not in found.screen())
         found.press(b"q")
         assert found.end() == 0
 

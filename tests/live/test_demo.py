@@ -13,7 +13,7 @@ from dbvigil.sandbox import PrivateServer, wait_until_caught_up
 from dbvigil.targets import parse_url
 from service.demo.shop import DemoShop
 from tests.support.servers import available
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 _ORDERS = "SELECT COUNT(*) AS orders FROM shop.orders"
 _STATUS = "SHOW ALL SLAVES STATUS"
@@ -50,7 +50,7 @@ def test_customers_buy_on_the_source_and_the_replica_follows(demo: Callable[[], 
         "Com_insert": True,
         "Com_update": True,
     }
-    wait_until_caught_up(shop.replica, shop.source, 10)
+    wait_until_caught_up(shop.replica, shop.source, PATIENCE)
     assert one(shop.replica, _ORDERS)["orders"] >= before + 3
     assert one(shop.replica, "SELECT @@read_only AS only_read")["only_read"] == 1
 
@@ -105,7 +105,7 @@ def test_a_server_that_was_killed_comes_back_and_replication_goes_on(
     before = one(shop.source, _ORDERS)["orders"]
     wait_for(lambda: one(shop.source, _ORDERS)["orders"] > before, "new orders after the restart")
     wait_for(lambda: one(shop.replica, _STATUS)["Slave_IO_Running"] == "Yes", "the replica to connect")
-    wait_until_caught_up(shop.replica, shop.source, 20)
+    wait_until_caught_up(shop.replica, shop.source, PATIENCE)
     assert one(shop.replica, _STATUS)["Slave_SQL_Running"] == "Yes"
 
 
@@ -114,5 +114,5 @@ def test_data_that_cannot_be_used_is_made_anew(demo: Callable[[], DemoShop], tmp
     first.__exit__(None, None, None)
     (tmp_path / "demo" / "replica" / "data" / "ibdata1").write_bytes(b"")
     second = demo()
-    wait_until_caught_up(second.replica, second.source, 10)
+    wait_until_caught_up(second.replica, second.source, PATIENCE)
     assert one(second.source, _ORDERS)["orders"] >= 40_000

@@ -196,6 +196,8 @@ def meta_line(code: str) -> str:
     return str(line)
 
 
+# Some thirty processes of Django, one after the other: on a busy machine they take minutes.
+@pytest.mark.timeout(600)
 def test_indexes_come_and_go_by_migrations_alone(project: Project) -> None:
     project.is_settled()
 

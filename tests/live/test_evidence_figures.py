@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
@@ -37,7 +38,7 @@ async def watching(server: PrivateServer) -> AsyncIterator[Visits]:
         await visits.close()
 
 
-async def ask(visits: Visits, limit_seconds: float = 5.0) -> dict[str, object]:
+async def ask(visits: Visits, limit_seconds: float = 60.0) -> dict[str, object]:
     """Every kind of evidence, after the newest sample, as the monitor does."""
     found, visits.snapshots[-1] = await gather_after(
         visits.sampler.server, visits.snapshots[-1], list(KINDS), limit_seconds
@@ -67,13 +68,18 @@ async def test_what_clients_sent_is_counted_to_the_statement(shop: PrivateServer
             cursor.execute("SET SESSION long_query_time = 10")
             await visits.sample()
             await ask(visits)
+            took = []
             for _ in range(STATEMENTS):
+                began = time.monotonic()
                 cursor.execute("SELECT SLEEP(0.02)")
+                took.append(time.monotonic() - began)
             figures = await visits.sample()
     assert counted(figures.queries_rate, visits) == STATEMENTS
     assert counted(figures.selects_rate, visits) == STATEMENTS
     assert figures.slow_queries == 0
-    assert figures.query_time == pytest.approx(0.02, rel=0.5)
+    # On a busy machine a sleep takes longer than it was to, for the server as for its client; a histogram tells of it to a few percent.
+    assert figures.query_time is not None
+    assert 0.01 < figures.query_time < 1.5 * max(took)
 
 
 async def test_evidence_that_was_cut_off_is_not_counted_as_the_clients(shop: PrivateServer) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from dbvigil.collectors.heartbeat import Heartbeat
+from dbvigil.collectors.replication import Replication
 from dbvigil.sandbox import PrivateServer, attach_replica, wait_until_caught_up
 from dbvigil.targets import parse_url
 from tests.support import breaking
 from tests.support.servers import PrivateServers, monitoring_url
 from tests.support.visits import Visits
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "replication.md"
 OWN = re.search(r"```sql\n(CREATE DATABASE heartbeat;.*?)```", PAGE.read_text(), re.DOTALL)
@@ -26,6 +29,13 @@ PT_TABLE = """
       exec_master_log_pos bigint unsigned DEFAULT NULL)"""
 
 Pair = tuple[PrivateServer, PrivateServer]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How fast a server that is busy answers is no subject here."""
+    for collector in (Heartbeat, Replication):
+        monkeypatch.setattr(collector, "limit", PATIENCE)
 
 
 @pytest.fixture
@@ -40,15 +50,27 @@ def pair(private_server: PrivateServers, release: str) -> Pair:
 async def ages(replica: PrivateServer, **options: str) -> list[list[float]]:
     """Of the rows, as one visit reads them; where the threads carry no commit times, they are what tells lag."""
     visits = Visits(parse_url("shop", monitoring_url(replica, **options)))
+    wanted = "applier" if replica.flavor == "mysql" else "heartbeat"
+    deadline = time.monotonic() + PATIENCE
     try:
-        figures = await visits.sample()
-        assert visits.failure("heartbeat") == ""
-        (channel,) = figures.replication_channels or ()
-        assert channel.lag_source == ("applier" if replica.flavor == "mysql" else "heartbeat")
+        while True:
+            figures = await visits.sample(limit=PATIENCE)
+            assert visits.failure("heartbeat") == ""
+            (channel,) = figures.replication_channels or ()
+            # A beat that is applied between the two looks at a channel has no commit time in either.
+            if channel.lag_source == wanted or time.monotonic() > deadline:
+                break
+        assert channel.lag_source == wanted
         found: list[list[float]] = visits.snapshots[-1].readings["heartbeat"]["ages"]
         return found
     finally:
         await visits.close()
+
+
+def written(replica: PrivateServer) -> datetime:
+    """The moment in the row."""
+    (row,) = replica.execute("SELECT ts FROM heartbeat.heartbeat")
+    return datetime.fromisoformat(row["ts"]).replace(tzinfo=UTC)
 
 
 async def test_the_event_of_the_documentation(pair: Pair) -> None:
@@ -61,13 +83,14 @@ async def test_the_event_of_the_documentation(pair: Pair) -> None:
     wait_until_caught_up(replica, source)
     ((server_id, age),) = await ages(replica, heartbeat="heartbeat.heartbeat")
     assert server_id == source.port, "the source's own"
-    assert -1 < age < 30, "of these seconds, not of another zone's"
+    assert -1 < age < 600, "of these minutes, not of another zone's"
     source.execute("SET GLOBAL event_scheduler = OFF")
     wait_until_caught_up(replica, source)
-    (row,) = replica.execute("SELECT ts FROM heartbeat.heartbeat")
+    # The last beat may still be on its way: what is read before is no younger than what is read after.
+    most, began = written(replica), datetime.now(UTC)
     ((_, later),) = await ages(replica, heartbeat="heartbeat.heartbeat")
-    written = datetime.fromisoformat(row["ts"]).replace(tzinfo=UTC)
-    assert later == pytest.approx((datetime.now(UTC) - written).total_seconds(), abs=5)
+    ended, least = datetime.now(UTC), written(replica)
+    assert (began - least).total_seconds() - 1 <= later <= (ended - most).total_seconds() + 1
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
@@ -76,13 +99,14 @@ async def test_pt_heartbeats_table_with_utc_and_without(pair: Pair, zone: str) -
     source.execute("CREATE DATABASE percona")
     source.execute(PT_TABLE)
     source.execute("GRANT SELECT ON percona.heartbeat TO 'dbvigil'@'%'")
-    written = datetime.now(ZoneInfo(zone)) - timedelta(seconds=90)
+    began = time.monotonic()
+    moment = datetime.now(ZoneInfo(zone)) - timedelta(seconds=90)
     source.execute(
         "REPLACE INTO percona.heartbeat (ts, server_id, file, position) VALUES (%s, %s, 'binlog.000001', 4)",
-        written.strftime("%Y-%m-%dT%H:%M:%S.%f"),
+        moment.strftime("%Y-%m-%dT%H:%M:%S.%f"),
         source.port,
     )
     wait_until_caught_up(replica, source)
     ((server_id, age),) = await ages(replica, heartbeat="percona.heartbeat", heartbeat_zone=zone)
     assert server_id == source.port
-    assert 90 <= age < 120
+    assert 90 <= age < 91 + time.monotonic() - began

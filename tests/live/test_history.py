@@ -25,6 +25,7 @@ from dbvigil.history.django_db import DjangoHistory
 from dbvigil.models import Chunk, Sample
 from dbvigil.types import DatabaseMetrics
 from tests.support.mysqldb import use_pymysql
+from tests.support.waiting import PATIENCE
 
 ALIAS = "history"
 START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
@@ -34,7 +35,12 @@ RELATIVE = 1e-6
 
 def _sqlite(request: pytest.FixtureRequest) -> dict[str, Any]:
     folder: Path = request.getfixturevalue("tmp_path_factory").mktemp("sqlite")
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "history.sqlite3")}
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(folder / "history.sqlite3"),
+        # A busy disk may hold one writer up for longer than another waits by default.
+        "OPTIONS": {"timeout": PATIENCE},
+    }
 
 
 def _postgresql(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def nothing_left(folder: Path) -> bool:
-    commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+    commands = []
+    for child in psutil.Process().children(recursive=True):
+        # One that has ended meanwhile is not left.
+        with suppress(psutil.NoSuchProcess):
+            commands.append(" ".join(child.cmdline()))
     return not list(folder.iterdir()) and not any(str(folder) in command for command in commands)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pymysql
@@ -18,6 +19,7 @@ from dbvigil.targets import Target, parse_url
 from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers, monitoring_url
 from tests.support.service import Service
 from tests.support.visits import Visits
+from tests.support.waiting import PATIENCE
 
 # Alone it takes a fifth of this; the bound is for a test machine that is busy with other things.
 NOT_SOON = "3600"
@@ -33,8 +35,8 @@ def watch(service: Service, server: PrivateServer, interval: str) -> None:
     """A monitor that has taken its first two samples, so that nothing is due before the interval is over."""
     service.targets = {"shop": monitoring_url(server)}
     service.start_monitor("--interval", interval)
-    service.wait_for(lambda: service.samples("shop") == 2)
-    assert is_up(service) is True
+    # A sample of a busy machine may be out of time, and the next one is not.
+    service.wait_for(lambda: service.samples("shop") >= 2 and is_up(service) is True)
 
 
 def sessions(server: PrivateServer) -> list[int]:
@@ -74,9 +76,10 @@ def test_a_server_that_is_down_is_tried_every_few_seconds_and_no_oftener(
     server = private_server("mariadb-10.11")
     watch(service, server, NOT_SOON)
     server.kill()
-    service.wait_for(lambda: service.samples("shop") == 3)
-    took = service.wait_for(lambda: service.samples("shop") == 4, what="it is not tried again")
-    assert took > 4
+    service.wait_for(lambda: service.samples("shop") >= 4, what="it is not tried again")
+    # By the monitor's own clock: whoever looks may come late to the one or the other.
+    fell, again = service.sample_times("shop")[2:4]
+    assert again - fell > 4
 
 
 def test_a_killed_session_is_no_fall(service: Service, private_server: PrivateServers, release: str) -> None:
@@ -86,8 +89,9 @@ def test_a_killed_session_is_no_fall(service: Service, private_server: PrivateSe
     server.execute(f"KILL {before}")
     service.wait_for(lambda: service.samples("shop") == 3, 5, "the lost session is not noticed")
     assert is_up(service) is True
-    (after,) = sessions(server)
-    assert after != before
+    # The server ends a session's connection before it takes the session off its list.
+    service.wait_for(lambda: before not in sessions(server), what="the killed session stays")
+    (_,) = sessions(server)
     assert " is down" not in service.log()
 
 
@@ -96,14 +100,19 @@ def test_sessions_that_are_killed_one_after_another_do_not_make_a_storm(
 ) -> None:
     server = private_server("mariadb-10.11")
     watch(service, server, NOT_SOON)
-    ends = time.monotonic() + 3.5
-    while time.monotonic() < ends:
+
+    def sampled(times: int) -> bool:
+        return service.samples("shop") >= times
+
+    began = time.monotonic()
+    for taken in range(3, 7):
         for session in sessions(server):
             # It has its sample; and one that was killed before may end meanwhile.
-            time.sleep(0.1)
             with suppress(pymysql.OperationalError):
                 server.execute(f"KILL {session}")
-    assert 2 <= service.samples("shop") - 2 <= 5
+        service.wait_for(partial(sampled, taken), what="a loss is not noticed")
+    # The first loss is heeded at once, each of the other three a second after the one before; looking late makes it longer alone.
+    assert time.monotonic() - began > 2.9
     assert is_up(service) is True
 
 
@@ -200,7 +209,7 @@ async def test_every_kind_of_line_tells_of_its_end(
             assert not server.lost.is_set()
         assert [await encrypted(server) for server in lines] == [False, True, False]
         await asyncio.to_thread(end)
-        assert [await lost_within(server, 2) for server in lines] == [True, True, True]
+        assert [await lost_within(server, PATIENCE) for server in lines] == [True, True, True]
         assert [server.connected for server in lines] == [False, False, False]
     for server in lines:
         await server.close()

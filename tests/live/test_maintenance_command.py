@@ -11,12 +11,14 @@ from tests.support.service import Service
 
 __all__ = ["shop"]
 
+# A night that is three days away, so that the window neither opens nor closes while a test runs.
+SCHEDULE = f"0 3 * * {(datetime.now(UTC).isoweekday() + 3) % 7}"
 ADD = (
     "maintenance",
     "--add",
     "night",
     "--schedule",
-    "0 3 * * 0",
+    SCHEDULE,
     "--zone",
     "Europe/Berlin",
     "--minutes",
@@ -35,7 +37,7 @@ def test_a_window_from_made_to_removed(shop: Service) -> None:
     assert head.split() == [
         "NAME", "DATABASE", "METRIC", "SCHEDULE", "ZONE", "MINUTES", "STATE", "NEXT", "BY", "REASON",
     ]  # fmt: skip
-    assert line.startswith("night  shop      up      0 3 * * 0  Europe/Berlin  90 ")
+    assert line.startswith(f"night  shop      up      {SCHEDULE}  Europe/Berlin  90 ")
     drawn = shop.manage("database_monitor", "maintenance", "--force-color").stdout
     assert "\x1b[1mnight" in drawn and "up of shop" in drawn and "made by ada" in drawn
     said = shop.manage("database_monitor", "maintenance", "--remove", "night").stdout

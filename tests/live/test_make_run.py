@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 import shutil
@@ -20,6 +22,7 @@ import pytest
 from dbvigil.sandbox import PrivateServer
 from tests.support.servers import monitoring_url
 from tests.support.service import ROOT, Service
+from tests.support.waiting import PATIENCE
 
 _READY = re.compile(
     r"dbvigil ready: (?P<url>http://127\.0\.0\.1:\d+/) user=admin password=(?P<password>\S+) token=(?P<token>\S+)\n"
@@ -47,13 +50,18 @@ class Run:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.load(answer)
-        except OSError:
+        except (OSError, http.client.HTTPException, ValueError):
+            # Also where it was ended in the middle of its answer.
             return None
 
     def running(self, text: str) -> list[psutil.Process]:
         """The processes whose command line ends with `text`, the oldest first."""
-        processes = psutil.Process(self.make.pid).children(recursive=True)
-        found = [process for process in processes if " ".join(process.cmdline()).endswith(text)]
+        found = []
+        for process in psutil.Process(self.make.pid).children(recursive=True):
+            # Some of them live for a moment only.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if " ".join(process.cmdline()).endswith(text):
+                    found.append(process)
         return sorted(found, key=lambda process: process.create_time())
 
     def find(self, text: str) -> psutil.Process:
@@ -68,7 +76,7 @@ class Run:
 
     def survivors(self) -> list[psutil.Process]:
         """Which processes of it are still there, after the time that a clean end may take."""
-        return psutil.wait_procs(self.processes, timeout=20)[1]
+        return psutil.wait_procs(self.processes, timeout=PATIENCE)[1]
 
 
 @pytest.fixture
@@ -110,8 +118,10 @@ def test_one_command_shows_a_live_source_and_replica(start: Callable[[], Run]) -
 
 def test_what_ends_by_itself_comes_back_and_what_was_stopped_does_not(start: Callable[[], Run]) -> None:
     run = start()
-    run.find("service.wsgi").kill()
-    run.service.wait_for(lambda: run.health() is None, 10, "the web server survives SIGKILL")
+    web = run.running("service.wsgi")
+    web[0].kill()
+    # Its workers go with it, and nobody else has the port before they have.
+    assert psutil.wait_procs(web, timeout=PATIENCE)[1] == [], "the web server survives SIGKILL"
     run.service.wait_for(run.health, 30, "the web server does not come back")
     assert "the web server was ended by SIGKILL; it is started again in 1 s" in run.service.log()
 
@@ -146,7 +156,10 @@ def test_targets_of_ones_own_need_no_demo(tmp_path: Path, mariadb: PrivateServer
     service.targets = {"own": monitoring_url(mariadb)}
     try:
         run = Run(service)
-        service.wait_for(lambda: run.health()["databases"]["own"]["last_sample"], 20, "it is not sampled")
+        service.wait_for(
+            lambda: (health := run.health()) and health["databases"]["own"]["last_sample"],
+            what="it is not sampled",
+        )
         assert set(run.health()["databases"]) == {"own"}
         assert not (service.home / "demo").exists()
         run.end(signal.SIGTERM)

@@ -16,9 +16,10 @@ from tests.support.blocked import running, until
 from tests.support.receiver import Receiver
 from tests.support.servers import MONITORING_USER, PrivateServers, monitoring_url
 from tests.support.service import Service
+from tests.support.waiting import PATIENCE
 
 RELEASES = ("mysql-9.7", "mariadb-10.11")
-LONG = "SELECT SLEEP(120), 'secret of ada' FROM DUAL"
+LONG = "SELECT SLEEP(600), 'secret of ada' FROM DUAL"
 SETTINGS = (
     "'innodb_flush_log_at_trx_commit', 'sync_binlog', 'replica_parallel_workers', 'slave_parallel_threads'"
 )
@@ -89,12 +90,15 @@ def test_a_long_statement_is_ended_on_its_alert_and_that_is_told(
         30,
         "nobody is told",
     )
-    (told,) = [body["data"] for _, body in receiver.messages if body["type"] == "alert.recovery_succeeded"]
+    # One that was answered too late is sent again, under its own name.
+    messages = dict(receiver.messages).values()
+    (told,) = [body["data"] for body in messages if body["type"] == "alert.recovery_succeeded"]
     assert told["metric"] == "longest_query_seconds"
     assert told["recovery"]["action"] == "end_long_statements"
     assert told["recovery"]["actor"] == "dbvigil"
     assert "(done)" in told["recovery"]["done"][0]
-    assert "ada" not in json.dumps(told)
+    # Not "ada" alone, which a digest may have by chance.
+    assert "of ada" not in json.dumps(told)
     shop.wait_for(lambda: "resolved" in events(shop), 30, "it is not over")
     assert events(shop)[-4:] in (
         ["fired", "recovery_attempted", "recovery_succeeded", "resolved"],
@@ -152,7 +156,7 @@ def test_what_somebody_has_taken_up_is_left_to_them(shop: Service, server: Priva
         )
         shop.manage("database_monitor", "acknowledge", "1", "--user", "ada")
         first.send_signal(signal.SIGTERM)
-        first.wait(30)
+        first.wait(PATIENCE)
         shop.extra |= {
             "DB_RECOVERY_ENABLED": "true",
             "DB_RECOVERY_ACTIONS": json.dumps({"end_long_statements": {"mode": "live", "limit_seconds": 5}}),
@@ -168,7 +172,7 @@ def test_what_somebody_has_taken_up_is_left_to_them(shop: Service, server: Priva
 def replica(
     request: pytest.FixtureRequest, private_server: PrivateServers, service: Service
 ) -> Iterator[PrivateServer]:
-    """A replica that is behind for some time, monitored by a service that may speed it up."""
+    """A replica that is behind for as long as it is read-only, monitored by a service that may speed it up."""
     flavor = request.param.split("-")[0]
     options = replication_options(flavor)
     slow = {"innodb-flush-log-at-trx-commit": 1, "sync-binlog": 1, "read-only": "ON"}
@@ -190,7 +194,8 @@ def replica(
     }
     with source.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION binlog_format = 'STATEMENT'")
-        for number in range(90):
+        # More than a busy machine applies before the tests have done what they do while it is behind.
+        for number in range(400):
             cursor.execute(f"INSERT INTO till.t SELECT {number}, IF(@@GLOBAL.read_only, SLEEP(0.5), 0)")
     yield made
 
@@ -227,7 +232,8 @@ def test_a_monitor_that_is_killed_between_apply_and_undo_leaves_old_settings_aft
     service.wait_for(lambda: open_changes(service) == 0, 3 * LEASE_SECONDS + 30, "it is not put back")
     assert settings_of(replica) == before
     assert applier_runs(replica)
-    assert "recovery_undone" in events(service)
+    # That is told after the last change was closed.
+    service.wait_for(lambda: "recovery_undone" in events(service), what="it is not told")
 
 
 @pytest.mark.timeout(600)
@@ -259,7 +265,7 @@ def test_a_monitor_that_stops_puts_everything_back_first(service: Service, repli
     )
     assert settings_of(replica) != before
     monitor.send_signal(signal.SIGTERM)
-    assert monitor.wait(30) == 0, service.log()
+    assert monitor.wait(PATIENCE) == 0, service.log()
     assert settings_of(replica) == before
     assert open_changes(service) == 0
     assert applier_runs(replica)
@@ -275,10 +281,18 @@ def test_what_was_relaxed_is_put_back_once_the_replica_has_caught_up(
     service.wait_for(
         lambda: ("speed_up_replica", "live", "succeeded") in attempts(service), 60, "it is not sped up"
     )
+    assert settings_of(replica) != before
+    # From here on nothing holds the replica up.
+    replica.execute("SET GLOBAL read_only = OFF")
     service.wait_for(lambda: open_changes(service) == 0, 120, "it is not put back")
     assert settings_of(replica) == before
-    lag = service.metrics("replica")["replication_lag"]
-    assert lag is not None and lag <= 1
+
+    def caught_up() -> bool:
+        lag = service.metrics("replica")["replication_lag"]
+        return lag is not None and lag <= 1
+
+    # A sample may have found the applier stopped for a moment, for the number of its workers.
+    service.wait_for(caught_up, what="it is behind again")
 
 
 def connections_of_monitor(server: PrivateServer) -> set[int]:

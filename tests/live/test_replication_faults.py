@@ -16,6 +16,7 @@ from tests.support.breaking import Fault, Pair
 from tests.support.observer import Observer, found
 from tests.support.partition import Partition, Unable
 from tests.support.servers import PrivateServers
+from tests.support.waiting import PATIENCE
 
 SETTINGS = ("binlog_format", "no_primary_key", "retention_short")
 """What is not looked at with every sample, so that the fault has to be there at the first look."""
@@ -56,13 +57,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[Pai
         servers.destroy()
 
 
-def observing(pair: Pair) -> Observer:
-    return Observer(source=pair.source, replica=pair.replica)
+def observing(pair: Pair, hangs: str = "") -> Observer:
+    made = Observer(source=pair.source, replica=pair.replica)
+    made.limits |= {alias: PATIENCE for alias in made.limits if alias != hangs}
+    return made
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.finding + "-" + fault.name.split()[-1])
 async def test_each_fault_has_its_finding_and_no_other(pair: Pair, fault: Fault) -> None:
-    async with observing(pair) as observer:
+    async with observing(pair, hangs="source" if fault is breaking.PAUSED else "") as observer:
         if fault.finding not in SETTINGS:
             await observer.until_found()
         fault.breaks(pair)

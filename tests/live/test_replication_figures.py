@@ -56,7 +56,8 @@ async def test_roles_threads_and_positions(pair: Pair) -> None:
     source.execute("CREATE DATABASE shop")
     wait_until_caught_up(replica, source)
     async with watching(source) as of_source, watching(replica) as of_replica:
-        figures = await of_source.sample()
+        # A session that was just closed may count as running for a moment.
+        figures = await until(of_source, lambda now: now.threads_running == 0)
         assert figures.replication_role == "source"
         assert figures.replication_channels == ()
         assert figures.replication_io_running is None
@@ -68,7 +69,7 @@ async def test_roles_threads_and_positions(pair: Pair) -> None:
         assert position
 
         # A server that has just applied something may say that it is a second behind.
-        figures = await until(of_replica, lambda now: now.replication_lag == 0)
+        figures = await until(of_replica, lambda now: now.replication_lag == now.threads_running == 0)
         assert figures.replication_role == "replica"
         assert figures.replication_io_running is True
         assert figures.replication_sql_running is True
@@ -172,6 +173,9 @@ async def test_a_heartbeat_row_tells_lag_where_threads_carry_no_commit_times(pai
     visits = Visits(parse_url("shop", monitoring_url(replica, heartbeat="beat.heartbeat")))
     try:
         figures = await visits.sample()
+        if replica.flavor == "mysql":
+            # The applier notes what it has applied a moment after that is there.
+            figures = await until(visits, lambda _: _channel(visits).lag == 0)
         assert visits.failure("heartbeat") == ""
         (channel,) = figures.replication_channels or ()
         if replica.flavor == "mysql":

@@ -30,7 +30,7 @@ from dbvigil.server import Server
 from dbvigil.targets import Target, TlsMode, TlsOptions
 from tests.support import rogue
 from tests.support.rogue import COLUMN_NUMBER, COLUMN_TEXT, Line, Rogue, Script
-from tests.support.waiting import BOUNDED
+from tests.support.waiting import BOUNDED, PATIENCE
 
 PASSWORD = "kZ7w-Sécret"
 
@@ -76,7 +76,7 @@ def target(port: int, mode: TlsMode = "preferred", ca: Path | None = None, **opt
 
 def server(where: Target, **options: Any) -> Server:
     """As for a server elsewhere: that it listens on this machine does not make it trusted."""
-    return Server(where, connect_timeout=2, read_timeout=2, **{"trusted": False, **options})
+    return Server(where, connect_timeout=BOUNDED, read_timeout=BOUNDED, **{"trusted": False, **options})
 
 
 async def failure(subject: Server, statement: str = "SELECT 1 AS one") -> ServerError:
@@ -277,7 +277,7 @@ async def test_silence_during_a_statement_ends_at_the_limit(packets: list[bytes]
         await line.silence()
 
     async with Rogue(script) as enemy:
-        subject = Server(target(enemy.port), connect_timeout=5, read_timeout=0.3)
+        subject = Server(target(enemy.port), connect_timeout=BOUNDED, read_timeout=0.3)
         await subject.connect()
         started = time.monotonic()
         error = await failure(subject)
@@ -358,7 +358,7 @@ async def test_an_answer_without_end_is_cut_off() -> None:
             await line.send(row)
 
     async with Rogue(script) as enemy:
-        subject = Server(target(enemy.port), read_timeout=30)
+        subject = Server(target(enemy.port), connect_timeout=BOUNDED, read_timeout=PATIENCE)
         with pytest.raises(StatementFailed, match="64 MiB"):
             await subject.rows("SELECT 1")
         assert not subject.connected

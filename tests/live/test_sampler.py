@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,11 +19,12 @@ from dbvigil.collectors.shipped import ALL
 from dbvigil.collectors.status import Status
 from dbvigil.errors import ConnectionLost, ServerError, ServerTimeout
 from dbvigil.sandbox import MONITORING_GRANTS, PrivateServer
+from dbvigil.sandbox.server import Connection
 from dbvigil.server import Server
 from dbvigil.types import ServerInfo
 from tests.support.servers import PrivateServers, monitoring_url
 from tests.support.visits import Visits
-from tests.support.waiting import BOUNDED
+from tests.support.waiting import BOUNDED, wait_for
 
 # What each grant is for: the collectors that name it when it is missing.
 NEEDED_BY = {
@@ -69,15 +72,29 @@ async def test_each_grant_missing_in_turn(any_server: PrivateServer) -> None:
             assert figures.threads_running is None
 
 
+def alone(watcher: Connection) -> bool:
+    """Whether no other client is connected to the server."""
+    sql = """
+        SELECT COUNT(*) AS others FROM information_schema.PROCESSLIST
+         WHERE ID <> CONNECTION_ID() AND COMMAND <> 'Daemon' AND USER NOT IN ('system user', 'event_scheduler')"""
+    with watcher.cursor() as cursor:
+        cursor.execute(sql)
+        (row,) = cursor.fetchall()
+    return bool(row["others"] == 0)
+
+
 async def test_no_grants_at_all(any_server: PrivateServer) -> None:
     any_server.create_user("nobody", "some-password")
     visits = Visits(targets.parse_url("shop", any_server.url("nobody", "some-password")))
-    try:
-        await visits.sample()
-        await asyncio.sleep(0.2)
-        figures = await visits.sample()
-    finally:
-        await visits.close()
+    with any_server.connect() as watcher:
+        # To go is a query as well, and a busy server may count it after its client has gone.
+        wait_for(lambda: alone(watcher), "the end of the connections that were there before")
+        try:
+            await visits.sample()
+            await asyncio.sleep(0.2)
+            figures = await visits.sample()
+        finally:
+            await visits.close()
     assert figures.queries_rate == 0
     assert figures.selects_rate == 0
     assert figures.max_connections
@@ -107,7 +124,7 @@ async def test_a_statement_that_hangs_costs_its_own_figures_alone(any_server: Pr
         assert "no answer within 0.4 s" in visits.failure("hanging")
         assert [failure.collector for failure in figures.failures] == ["hanging"]
         assert {"replication", "sessions", "locks"} <= set(visits.snapshots[-1].readings)
-        assert figures.collection_ms is not None and 400 <= figures.collection_ms < 2500
+        assert figures.collection_ms is not None and 400 <= figures.collection_ms < BOUNDED * 1000
     finally:
         await visits.close()
 
@@ -234,16 +251,18 @@ async def test_another_hosts_figures_come_from_its_node_exporter(
     exporter.mount = str(mariadb.home)
     visits = Visits.of(mariadb, node_exporter=exporter.url)
     try:
+        began = time.monotonic()
         await visits.sample()
         await asyncio.sleep(0.5)
         figures = await visits.sample()
+        took = time.monotonic() - began
         assert figures.failures == ()
         assert figures.system_source == "node_exporter"
         assert figures.cpu_usage == 25
         assert figures.memory_usage == 25
         assert figures.disk_usage == 60, "the mount point that holds the data folder"
         assert figures.load1 == 0.42
-        assert figures.network_rx_rate is not None and 500 < figures.network_rx_rate < 2000
+        assert figures.network_rx_rate is not None and 1000 / took < figures.network_rx_rate < 2000
         assert figures.network_tx_rate == 0
 
         for broken, word in (
@@ -262,17 +281,18 @@ async def test_another_hosts_figures_come_from_its_node_exporter(
 
 
 async def test_a_node_exporter_that_is_not_there_costs_the_hosts_figures_alone(
-    mariadb: PrivateServer, exporter: Exporter
+    mariadb: PrivateServer,
 ) -> None:
-    url = exporter.url
-    exporter.server_close()
-    visits = Visits.of(mariadb, node_exporter=url)
-    try:
-        figures = await visits.sample()
-        assert "cannot be reached" in visits.failure("host")
-        assert figures.connections
-    finally:
-        await visits.close()
+    with socket.socket() as held:
+        # Nobody listens at a port that is held so, and nobody else gets it.
+        held.bind(("127.0.0.1", 0))
+        visits = Visits.of(mariadb, node_exporter=f"http://127.0.0.1:{held.getsockname()[1]}/metrics")
+        try:
+            figures = await visits.sample()
+            assert "cannot be reached" in visits.failure("host")
+            assert figures.connections
+        finally:
+            await visits.close()
 
 
 async def test_a_server_elsewhere_behind_a_local_address_is_not_this_host(mariadb: PrivateServer) -> None:

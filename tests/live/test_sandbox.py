@@ -31,7 +31,7 @@ from dbvigil.sandbox.cache import building
 from dbvigil.sandbox.errors import ReplicaBehind
 from dbvigil.sandbox.process import ProcessorTime
 from tests.support.servers import MONITORING_PASSWORD, MONITORING_USER, PrivateServers, monitoring_url
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 
 def log_in(server: PrivateServer, **arguments: Any) -> pymysql.Connection[Any]:
@@ -100,14 +100,15 @@ def test_processor_time_is_of_work_and_not_of_waiting(any_server: PrivateServer)
     took = []
     with any_server.connect() as connection, connection.cursor() as cursor:
         seen = any_server.processor_time()
-        for text in ("SELECT SLEEP(0.3)", "SELECT BENCHMARK(300000, SHA2('a', 256))"):
+        for text in (*["SELECT SLEEP(0.1)"] * 3, "SELECT BENCHMARK(300000, SHA2('a', 256))"):
             before = seen.milliseconds()
             cursor.execute(text)
             after = seen.milliseconds()
             assert before is not None and after is not None
             took.append(after - before)
-    waited, worked = took
-    assert worked > 20 > waited >= 0
+    *waited, worked = took
+    # The server may have something to do besides, after other tests; not all the time.
+    assert worked > 20 > min(waited) >= 0
 
 
 def test_processor_time_of_a_process_that_is_gone_is_unknown() -> None:
@@ -147,7 +148,9 @@ def test_paused_server_keeps_connections_and_does_not_answer(
     private_server: PrivateServers, release: str
 ) -> None:
     server = private_server(release)
-    with log_in(server, read_timeout=1) as connection:
+    with log_in(server) as connection:
+        # Not earlier: to log in may take longer.
+        connection._read_timeout = 1  # type: ignore[attr-defined]
         server.pause()
         assert server.running
         with pytest.raises(pymysql.err.OperationalError, match="timed out"):
@@ -194,7 +197,11 @@ def test_server_is_shut_down_cleanly_when_python_ends(tmp_path: Path) -> None:
         "print(PrivateServer('mariadb-10.11', pathlib.Path(sys.argv[1])).start().pid)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(home)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script, str(home)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=2 * PATIENCE,
     )
     assert is_gone(int(done.stdout))
     assert "Shutdown complete" in (home / "error.log").read_text()

@@ -110,7 +110,7 @@ def test_no_fault_and_no_answer_outside_the_schema(
         ]  # fmt: skip
         if role:
             command += ["--header", f"Authorization: Bearer {site.new_token(role)}"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
         print(done.stdout)
         assert done.returncode == 0, done.stdout + done.stderr
     assert site.post("control/", {"action": "stop"})[0] == 200

@@ -63,9 +63,10 @@ async def test_a_file_through_rotation(private_server: PrivateServers, release: 
     assert sent_by(found, sent) == sent
     assert not [event for event in found if event.user == "forged"]
     log.rename(tmp_path / "slow.log.1")
-    server.execute("SELECT 'before the flush'")
-    server.execute("FLUSH SLOW LOGS")
-    server.execute("SELECT 'after the flush'")
+    # In one session: the server has logged a statement when it reads the session's next one, and not before it answers.
+    with server.connect() as connection, connection.cursor() as cursor:
+        for text in ("SELECT 'before the flush'", "FLUSH SLOW LOGS", "SELECT 'after the flush'"):
+            cursor.execute(text)
     wait_for(lambda: arrived("SELECT 'after the flush'"), "the last statement in the new log")
     texts = [event.statement for event in found]
     assert texts.index(b"SELECT 'before the flush'") < texts.index(b"SELECT 'after the flush'")
@@ -114,6 +115,6 @@ async def test_the_table(private_server: PrivateServers, release: str) -> None:
         wait_for(lambda: server.execute(_SECOND), "the statement after the truncation")
         more, position = await read_table(connection, position)
         (slow,) = [event for event in more if b"'two'" in event.statement]
-        assert 250_000 <= slow.query_time_us < 10_000_000
+        assert 250_000 <= slow.query_time_us < 60_000_000
         again, _ = await read_table(connection, position)
         assert slow not in again

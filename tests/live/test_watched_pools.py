@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -43,9 +44,17 @@ def counted() -> pools.PoolCounts:
 def waiting_for(take: Callable[[], Any], give_back: Callable[[], None]) -> None:
     """Another thread asks a pool that is empty for a connection, and gets it once one is given back."""
     asked, given = threading.Event(), threading.Event()
+    (watched,) = pools._pools.values()
+
+    def clock() -> float:
+        # Asked is who is being timed: a thread that is only about to ask may be held up for as long as this one waits.
+        now = time.monotonic()
+        asked.set()
+        return now
+
+    watched.waits._clock = clock
 
     def ask() -> None:
-        asked.set()
         take().close()
         given.set()
 

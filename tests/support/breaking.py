@@ -72,7 +72,11 @@ class Pair:
         return row[name]
 
     def await_error(self, kind: str) -> None:
-        wait_for(lambda: self.status(f"Last_{kind}_Errno"), "the thread's error")
+        runs = f"{'Replica' if self.mysql else 'Slave'}_{kind}_Running"
+        # A thread tells its error a little before it stands still.
+        wait_for(
+            lambda: self.status(f"Last_{kind}_Errno") and self.status(runs) != "Yes", "the thread's error"
+        )
 
 
 Step = Callable[[Pair], None]

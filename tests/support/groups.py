@@ -6,6 +6,8 @@ import socket
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+import pymysql
+
 from dbvigil.sandbox import PrivateServer, replication_options
 from tests.support.partition import Space
 from tests.support.servers import PrivateServers
@@ -14,6 +16,7 @@ from tests.support.waiting import wait_for
 NAME = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 _PASSWORD = "Of-a-group-for-a-minute-1"
 _HERE = "127.0.0.1"
+_NOT_STARTED = 3092
 
 
 def group(
@@ -54,7 +57,8 @@ def group(
         member.execute("START GROUP_REPLICATION")
         if number == 0:
             member.execute("SET GLOBAL group_replication_bootstrap_group = OFF")
-    wait_for(lambda: online(members[0]) == count, "the group's members", 60)
+    # Each hears of the others in its own time.
+    wait_for(lambda: all(online(member) == count for member in members), "the group's members")
     return members
 
 
@@ -70,10 +74,21 @@ def online(member: PrivateServer) -> int:
 def rejoin(member: PrivateServer, count: int = 3) -> None:
     """Brings a member back that has left or was expelled, and waits until all are together."""
     member.execute("STOP GROUP_REPLICATION")
-    member.execute("START GROUP_REPLICATION")
+    wait_for(lambda: _let_in(member), "the member to be let in", 60)
     # A member that failed refuses everybody but administrators until it is told otherwise.
     member.execute("SET GLOBAL offline_mode = OFF")
     wait_for(lambda: online(member) == count, "the member to be back", 60)
+
+
+def _let_in(member: PrivateServer) -> bool:
+    """Whether it could start: the others refuse it for as long as they take it for the one that it was before."""
+    try:
+        member.execute("START GROUP_REPLICATION")
+    except pymysql.err.OperationalError as refused:
+        if refused.args[0] != _NOT_STARTED:
+            raise
+        return False
+    return True
 
 
 def recover_with(member: PrivateServer, password: str = _PASSWORD) -> None:

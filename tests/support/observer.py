@@ -20,6 +20,7 @@ from dbvigil.replication.report import Report, report
 from dbvigil.sandbox import PrivateServer
 from dbvigil.types import DatabaseMetrics, ReplicationChannel, Snapshot
 from tests.support.servers import monitoring_url
+from tests.support.waiting import PATIENCE
 
 INTERVAL = 1.0
 _SAMPLE_SECONDS = 2.0
@@ -37,6 +38,8 @@ class Observer:
             )
             for alias, server in servers.items()
         }
+        self.limits = dict.fromkeys(servers, _SAMPLE_SECONDS)
+        """Seconds that a sample of each may take: a test raises those of servers that do not hang, which a busy machine may hold up."""
         self._courses = Courses()
         self._collectors = {alias: Collector() for alias in servers}
         self._snapshots: dict[str, Snapshot] = {}
@@ -53,18 +56,20 @@ class Observer:
     def report(self) -> Report:
         return report(list(self.facts.values()), self.metrics, {}, datetime.now(UTC))
 
-    async def until(self, reached: Callable[[Report], bool], seconds: float = 60) -> Report:
-        """Rounds until the report says so."""
-        async with asyncio.timeout(seconds):
+    async def until(self, reached: Callable[[Report], bool], seconds: float = PATIENCE) -> Report:
+        """Rounds until the report says so, for `seconds`, and `PATIENCE`."""
+        async with asyncio.timeout(max(seconds, PATIENCE)):
             while not reached(seen := await self.round()):
                 await asyncio.sleep(0.2)
         return seen
 
-    async def until_found(self, *expected: tuple[str, str], seconds: float = 20) -> Report:
+    async def until_found(self, *expected: tuple[str, str], seconds: float = PATIENCE) -> Report:
         """Rounds until these, as (database, id), are all the findings that there are but for those that only inform."""
 
         def reached(seen: Report) -> bool:
-            return found(seen) == sorted(expected)
+            # Of a slow server whose first sample failed nothing is found either: it was not looked at yet.
+            looked_at = bool(expected) or all(one.up for one in self.metrics.values())
+            return looked_at and found(seen) == sorted(expected)
 
         try:
             return await self.until(reached, seconds)
@@ -90,7 +95,7 @@ class Observer:
         sampler, now, moment = self._samplers[alias], datetime.now(UTC), monotonic()
         earlier = self.metrics.get(alias)
         try:
-            snapshot = await sampler.snapshot(now, moment, limit=_SAMPLE_SECONDS)
+            snapshot = await sampler.snapshot(now, moment, limit=self.limits[alias])
         except ServerError as error:
             return alias, rates.down(alias, now, error, earlier)
         self._courses.add(sampler.target, snapshot)

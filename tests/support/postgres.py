@@ -86,7 +86,8 @@ class Cluster:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,
-                timeout=60,
+                # A cluster is made slowly on a busy machine.
+                timeout=240,
                 user=account.pw_uid if account else None,
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,

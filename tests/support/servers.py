@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 
 from dbvigil.sandbox import MONITORING_GRANTS, RELEASES, PrivateServer, ServerBinary, ServerUnavailable, find
 from dbvigil.sandbox.server import random_password
+from tests.support import ports
 
 MONITORING_USER = "dbvigil"
 MONITORING_PASSWORD = random_password()
@@ -70,19 +72,24 @@ class PrivateServers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._servers: list[PrivateServer] = []
+        self._held = ExitStack()
 
     def __call__(self, name: str, *, within: tuple[str, ...] = (), **arguments: Any) -> PrivateServer:
         """A started server with the monitoring account; `within` is a command that runs it, `arguments` are those of PrivateServer."""
         binary = available(name)
         binary = replace(binary, prefix=(*within, *binary.prefix))
+        if "port" not in arguments:
+            # While it is down for a moment, another test's server must not be given its port.
+            arguments["port"] = self._held.enter_context(ports.hold()).getsockname()[1]
         server = PrivateServer(binary, self._folder / f"server-{len(self._servers)}", **arguments)
         self._servers.append(server)
         add_monitoring_user(server.start())
         return server
 
     def destroy(self) -> None:
-        for server in self._servers:
-            server.destroy()
+        with self._held:
+            for server in self._servers:
+                server.destroy()
 
 
 @pytest.fixture(scope="session")

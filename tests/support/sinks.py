@@ -31,6 +31,9 @@ from cryptography.x509.oid import NameOID
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from tests.support import ports
+from tests.support.waiting import PATIENCE
+
 SECRET_PATH = "/hooks/T0SECRET/x7Qd-very-secret-path"
 
 
@@ -202,12 +205,14 @@ class SmtpSink:
     starttls_context: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
+        self._held = ports.hold()
         self._controller = Controller(
             self,
             hostname="127.0.0.1",
-            port=_free_port(),
+            port=self._held.getsockname()[1],
             ssl_context=self.ssl_context,
             tls_context=self.starttls_context,
+            ready_timeout=PATIENCE,
         )
         self._controller.start()
         return self
@@ -216,6 +221,7 @@ class SmtpSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._controller.stop()
+        self._held.close()
 
     @property
     def port(self) -> int:
@@ -285,8 +291,3 @@ def certificate_of(host: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, private)
     return context, certificate
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

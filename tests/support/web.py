@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import os
 import socket
 import urllib.error
 import urllib.request
@@ -24,10 +27,18 @@ for name, options in {"reader": {}, "staff": {"is_staff": True}, "superuser": {"
 """
 
 
+# Below those that systems give to whoever asks for any, so that nobody gets one by chance before its server takes it.
+_PORTS = range(16_000, 32_000)
+# Each process of a run begins elsewhere.
+_numbers = itertools.count(100 * os.getpid())
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = _PORTS[next(_numbers) % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Web:

@@ -36,6 +36,7 @@ from dbvigil.monitoring.backups import Backups
 from dbvigil.targets import Target
 from dbvigil.types import DatabaseMetrics, ServerInfo, Threshold
 from tests.support.api import BASE
+from tests.support.waiting import PATIENCE
 from tests.unit.test_api_input import check_problem, post
 from tests.unit.test_pages import check_headers, signed_in
 
@@ -252,7 +253,7 @@ def test_what_is_due_is_started_once_and_a_process_that_dies_is_a_failure(
     (made,) = Backup.objects.all()
     assert (made.slot, made.active) == (DUE, "shop")
     assert [command[1:] for command in started.commands] == [["-m", "dbvigil.backups.worker", str(made.pk)]]
-    monitor._children[made.pk].process.wait(10)
+    monitor._children[made.pk].process.wait(PATIENCE)
     monitor.look(settings, ["shop"], DUE + timedelta(seconds=3))
     found = jobs.get(made.pk)
     assert (found.status, found.error) == ("failed", "its process ended with code 3: Traceback: it could not")
@@ -276,7 +277,7 @@ def test_a_process_that_came_too_late_leaves_the_other_s_backup_alone(
     monitor.look(settings, ["shop"], NOW)
     assert len(started.commands) == 1
     assert jobs.claim(asked.pk, jobs.me(), NOW)
-    monitor._children[asked.pk].process.wait(10)
+    monitor._children[asked.pk].process.wait(PATIENCE)
     monitor.look(settings, ["shop"], NOW + timedelta(seconds=3))
     found = jobs.get(asked.pk)
     assert (found.status, found.runner, found.error) == ("running", jobs.me(), "")

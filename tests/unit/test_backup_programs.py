@@ -14,6 +14,7 @@ from dbvigil.backups.errors import BackupError, Ended
 from dbvigil.backups.programs import Program, Stop, Tool, client_program, dump_program, options_of
 from dbvigil.targets import Target, parse_url
 from dbvigil.types import ServerInfo
+from tests.support.waiting import BOUNDED
 
 MARIADB = "mariadb-dump  Ver 10.19 Distrib 10.11.19-MariaDB, for debian-linux-gnu"
 MYSQL = "mysqldump  Ver 9.7.4 for Linux on x86_64 (MySQL Community Server - GPL)"
@@ -162,10 +163,10 @@ def test_a_tool_is_ended_when_that_is_said_before_and_after_it_starts(tmp_path: 
     running = Tool(program, Target("t", user="u"), (), stop)
     with running.running() as process:
         stop.end("the time was up")
-        process.wait(10)
+        process.wait(BOUNDED)
     late = Tool(program, Target("t", user="u"), (), stop)
     with late.running() as process:
-        process.wait(10)
+        process.wait(BOUNDED)
     for tool in (running, late):
         with pytest.raises(Ended, match="the time was up"):
             tool.failure()

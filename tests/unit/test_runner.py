@@ -95,6 +95,22 @@ class Scripted:
         return {"run": self.runs}
 
 
+class Clock:
+    """By which a sample's time runs. It stands still while the machine does other work."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(runner, "time", made)
+    return made
+
+
 @pytest.fixture(autouse=True)
 def scripted_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "Server", ScriptedServer)
@@ -242,22 +258,31 @@ async def test_when_the_time_is_used_up_the_rest_says_so() -> None:
 
 
 class Endless(Scripted):
+    """Waits until it is ended, which is a tenth of a second later by `clock`."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        super().__init__(name)
+        self._clock = clock
+
     async def collect(self, server: Any) -> Mapping[str, Any]:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._clock.now += 0.1
         return {}
 
 
-async def test_a_collector_that_takes_all_that_is_left_does_not_take_the_sample_along() -> None:
-    snapshot = await sampler(Scripted("status"), Endless("tables"), Scripted("host")).snapshot(
+async def test_a_collector_that_takes_all_that_is_left_does_not_take_the_sample_along(clock: Clock) -> None:
+    snapshot = await sampler(Scripted("status"), Endless("tables", clock), Scripted("host")).snapshot(
         NOW, 0.0, limit=0.1
     )
     assert set(snapshot.readings) == {"status", "monitor"}
     assert [failure.collector for failure in snapshot.failures] == ["tables", "host"]
 
 
-async def test_a_server_that_says_nothing_in_the_whole_sample_is_down() -> None:
+async def test_a_server_that_says_nothing_in_the_whole_sample_is_down(clock: Clock) -> None:
     with pytest.raises(ServerTimeout, match="did not answer"):
-        await sampler(Endless("status"), Scripted("host")).snapshot(NOW, 0.0, limit=0.1)
+        await sampler(Endless("status", clock), Scripted("host")).snapshot(NOW, 0.0, limit=0.1)
 
 
 async def test_what_was_read_in_part_keeps_its_reading_and_its_reason() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -28,7 +29,9 @@ KEEP_HISTORY = """
 THREAD = "SELECT THREAD_ID AS thread FROM performance_schema.threads WHERE PROCESSLIST_ID = CONNECTION_ID()"
 LATEST = """
     SELECT SQL_TEXT AS sql_text, DIGEST_TEXT AS digest_text FROM performance_schema.events_statements_history
-     WHERE THREAD_ID = %s AND NESTING_EVENT_ID IS NULL ORDER BY EVENT_ID DESC LIMIT 1"""
+     WHERE THREAD_ID = %s AND NESTING_EVENT_ID IS NULL AND SQL_TEXT <> 'DO 0' ORDER BY EVENT_ID DESC LIMIT 1"""
+# A statement is in the history once the next one of its session is answered, for it gets there after its own answer.
+NEXT = "DO 0"
 
 
 def digests(server: PrivateServer) -> dict[str, str]:
@@ -47,15 +50,20 @@ def digests(server: PrivateServer) -> dict[str, str]:
         run.execute(THREAD)
         (thread,) = run.fetchall()
         for statement in STATEMENTS:
+            failed = False
             try:
                 run.execute(statement)
                 while run.nextset():
                     pass
             except MySQLError:
                 # Not every flavour knows every statement; its digest may be there.
-                running.rollback()
+                failed = True
+            with contextlib.suppress(MySQLError):
+                run.execute(NEXT)
             watch.execute(LATEST, (thread["thread"],))
             latest = watch.fetchone()
+            if failed:
+                running.rollback()
             if latest and latest["sql_text"] == statement and latest["digest_text"]:
                 found[statement] = latest["digest_text"]
     return found
