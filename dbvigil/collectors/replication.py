@@ -38,6 +38,8 @@ _NUMBERS = {
     "lag": ("seconds_behind_source", "seconds_behind_master"),
     "delay": ("sql_delay",),
     "remaining_delay": ("sql_remaining_delay",),
+    "retry_interval": ("connect_retry",),
+    "retry_count": ("source_retry_count", "master_retry_count"),
     "io_error_number": ("last_io_errno",),
     "sql_error_number": ("last_sql_errno",),
     "read_position": ("read_source_log_pos", "read_master_log_pos"),

@@ -16,7 +16,7 @@ from tests.support.breaking import Fault, Pair
 from tests.support.observer import Observer, found
 from tests.support.partition import Partition, Unable
 from tests.support.servers import PrivateServers
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_for
 
 SETTINGS = ("binlog_format", "no_primary_key", "retention_short")
 """What is not looked at with every sample, so that the fault has to be there at the first look."""
@@ -105,6 +105,30 @@ async def test_a_cut_network_is_told_and_lag_goes_on_growing(
             assert edge.source == "source", "though it is reached by another address"
     finally:
         between.close()
+
+
+async def test_a_receiver_that_gives_up_is_foretold_and_told(private_server: PrivateServers) -> None:
+    pair = unattached(private_server, "mysql-9.7")
+    attach_replica(pair.source, pair.replica)
+    pair.change("RETRY_COUNT = 2")
+    pair.catch_up()
+    async with observing(pair) as observer:
+        seen = await observer.until_found()
+        (foretold,) = (one for one in seen.findings if one.id == "few_retries")
+        assert "every 1 s" in foretold.detail and "longer than 2 s" in foretold.detail
+        pair.source.kill()
+        wait_for(lambda: pair.status("Replica_IO_Running") == "No", "the receiver to give up")
+        seen = await observer.until_found(("replica", "source_unreachable"))
+        (told,) = (one for one in seen.findings if one.id == "source_unreachable")
+        assert "has given up after 2 tries" in told.fix
+        # What the findings say is what helps.
+        pair.source.start()
+        pair.replica.execute(told.fix.rpartition("When the source answers: ")[2])
+        for statement in foretold.fix.rstrip(";").split("; "):
+            pair.replica.execute(statement)
+        seen = await observer.until_found()
+        assert "few_retries" not in [one.id for one in seen.findings]
+    pair.catch_up()
 
 
 def test_the_documentation_names_every_fault() -> None:

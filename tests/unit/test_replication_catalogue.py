@@ -78,6 +78,7 @@ SCENES: dict[FindingId, list[Facts]] = {
     "binlog_format": source(settings={"binlog_format": "STATEMENT"}),
     "no_primary_key": source(keyless={"count": 1, "names": ["shop.log"]}),
     "retention_short": source(settings={"binlog_expire_logs_seconds": "60"}),
+    "few_retries": pair(retry_count=10, retry_interval=60),
     "semisync_degraded": source(**SEMISYNC),
     "binlog_not_synced": source(settings={"sync_binlog": "0"}),
     "updates_not_logged": [*replica(settings={"log_replica_updates": "OFF"}), server("c", 3, 2)],

@@ -89,20 +89,51 @@ def test_a_network_between_servers_that_answer_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flavor", "state", "words"),
+    ("values", "words"),
     [
-        ("mariadb", "Connecting", "goes on trying by itself."),
-        ("mysql", "Connecting", "goes on trying by itself, as often as SOURCE_RETRY_COUNT says"),
-        ("mariadb", "No", "has given up. When the source answers: START SLAVE; MASTER_RETRY_COUNT says"),
-        ("mysql", "No", "has given up. When the source answers: START REPLICA; SOURCE_RETRY_COUNT says"),
+        ({"io_running": "Connecting"}, "goes on trying by itself."),
+        ({"io_running": "Connecting", "retry_count": 0}, "goes on trying by itself."),
+        (
+            {"io_running": "Connecting", "retry_count": 90000},
+            "goes on trying by itself, 90000 times at most.",
+        ),
+        ({"io_running": "No"}, "has given up. When the source answers: START REPLICA;"),
+        ({"io_running": "No", "retry_count": 90000}, "has given up after 90000 tries. When"),
     ],
 )
 def test_a_receiver_that_gave_up_is_told_from_one_that_still_tries(
-    flavor: str, state: str, words: str
+    values: dict[str, Any], words: str
 ) -> None:
-    row = channel(1, flavor, io_running=state, io_error_number=2003)
-    (finding,) = find(view(server("a", 1, flavor=flavor), server("b", 2, 1, flavor=flavor, channels=[row])))
+    row = channel(1, io_error_number=2003, retry_interval=1, **values)
+    (finding,) = find(view(server("a", 1), server("b", 2, 1, channels=[row])))
+    assert finding.id == "source_unreachable"
     assert words in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("tries", "wait", "expected"),
+    [
+        (10, 60, True),
+        (1439, 60, True),
+        (1440, 60, False),
+        (86400, 1, False),
+        (0, 60, False),
+        (None, 60, False),
+    ],
+)
+def test_a_receiver_that_gives_up_within_a_day_is_found(tries: int | None, wait: int, expected: bool) -> None:
+    row = channel(1, retry_count=tries, retry_interval=wait)
+    names = found(server("a", 1), server("b", 2, 1, channels=[row]))
+    assert names == ([("b", "few_retries")] if expected else [])
+
+
+def test_giving_up_is_told_with_figures_and_the_way_out_of_it() -> None:
+    rows = [channel(1, several=True, retry_count=10, retry_interval=60), channel(3, several=True)]
+    (finding,) = find(
+        view(server("a", 1), server("c", 3), server("b", 2, channels=rows, settings={"read_only": "ON"}))
+    )
+    assert "every 60 s" in finding.detail and "longer than 10 min" in finding.detail
+    assert finding.fix.count("FOR CHANNEL 'from1'") == 3
 
 
 def test_what_a_server_said_before_it_went_down_is_no_finding() -> None:

@@ -11,6 +11,8 @@ from dbvigil.replication.findings.finding import Finding, Severity, View
 LEAST_RETENTION = 24 * 3600.0
 """Seconds for which binary logs are kept at least: a night's outage of a replica."""
 RETENTION_TO_LAG = 4.0
+LEAST_PATIENCE = 24 * 3600.0
+"""Seconds for which a receiver tries to reach its source at least: a night's outage of that."""
 
 
 def configuration(view: View) -> Iterator[Finding]:
@@ -18,6 +20,7 @@ def configuration(view: View) -> Iterator[Finding]:
         yield from _source(view, one)
     for one in view.replicas:
         yield from _replica(view, one)
+        yield from _retries(one)
     yield from _gtids(view)
     yield from _ids(view)
     yield from _versions(view)
@@ -135,6 +138,27 @@ def _replica(view: View, replica: Facts) -> Iterator[Finding]:
             "A damaged relay log is not fetched again after a crash",
             "relay_log_recovery is OFF: after a crash of this host the applier may stop on a relay log that was cut.",
             "relay_log_recovery = ON in the server's configuration and a restart.",
+        )
+
+
+def _retries(replica: Facts) -> Iterator[Finding]:
+    """Receivers that give up on a source that is away. MariaDB's tell nothing of it, and try 100,000 times if nothing else is set."""
+    for row in replica.followed:
+        tries, wait = row.get("retry_count"), row.get("retry_interval")
+        # 0 tries are tries without an end.
+        if not tries or wait is None or tries * wait >= LEAST_PATIENCE:
+            continue
+        channel = row.get("name") or ""
+        its = f" FOR CHANNEL '{channel}'" if channel else ""
+        yield Finding(
+            "few_retries",
+            "info",
+            replica.database,
+            f"The receiver gives up after {tries:.0f} tries",
+            f"It tries every {seconds(wait)}, and then stands until somebody starts it: a source that is away for longer than"
+            f" {seconds(tries * wait)} comes back without this replica.",
+            f"STOP REPLICA IO_THREAD{its}; CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT = 86400{its}; START REPLICA IO_THREAD{its};",
+            channel,
         )
 
 

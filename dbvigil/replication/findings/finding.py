@@ -19,6 +19,7 @@ FindingId = Literal[
     "binlog_not_synced",
     "duplicate_key",
     "errant_transactions",
+    "few_retries",
     "flavors_differ",
     "gave_up_waiting",
     "gtid_modes_differ",

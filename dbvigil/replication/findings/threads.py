@@ -241,12 +241,11 @@ def _of(replica: Facts, row: Row, error: _Error, told: str) -> Finding:
 
 def _again(replica: Facts, row: Row) -> str:
     """What a receiver does that has lost its source, and what is left to do."""
-    tries = "MASTER_RETRY_COUNT" if replica.is_mariadb else "SOURCE_RETRY_COUNT"
+    tries = row.get("retry_count")
     if row.get("io_running") == "No":
-        return f"The receiver has given up. When the source answers: {start(replica, row)} {tries} says how often it tries."
-    if replica.is_mariadb:
-        return "The receiver goes on trying by itself."
-    return f"The receiver goes on trying by itself, as often as {tries} says: from MySQL 8.4 on that is ten times, if nothing else is set."
+        after = f" after {tries:.0f} tries" if tries else ""
+        return f"The receiver has given up{after}. When the source answers: {start(replica, row)}"
+    return f"The receiver goes on trying by itself{f', {tries:.0f} times at most' if tries else ''}."
 
 
 def _finding(
