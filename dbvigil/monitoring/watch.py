@@ -39,6 +39,8 @@ from dbvigil.types import DatabaseMetrics, Snapshot, Threshold
 logger = logging.getLogger("dbvigil.monitor")
 
 _MOST_FOR_ONE_SAMPLE = 10.0
+# A server that needs a second for its answers is busy: whoever samples it each second is not to be told that it is down.
+_LEAST_FOR_ONE_SAMPLE = 5.0
 _FIRST_RATES_AFTER = 2.0
 _BACKUP = "backup"
 """The kind of evidence that the monitor has itself."""
@@ -218,7 +220,7 @@ class Watch:
         started = monotonic()
         snapshot: Snapshot | None = None
         try:
-            snapshot = await sampler.snapshot(now, started, limit=min(_MOST_FOR_ONE_SAMPLE, 0.9 * interval))
+            snapshot = await sampler.snapshot(now, started, limit=sample_limit(interval))
             self._house.courses.add(self.target, snapshot)
             behind = self._house.courses.applied(snapshot, interval)
             metrics = rates.metrics(snapshot, previous, earlier, behind)
@@ -245,6 +247,11 @@ class Watch:
         """The evidence that no server is asked for."""
         told = self._house.backup_evidence(self.target.alias)
         return {metric: {_BACKUP: told} for metric, kind in _kinds(found).items() if kind == _BACKUP and told}
+
+
+def sample_limit(interval: float) -> float:
+    """Seconds that a sample may take at most; after these the server is down. One that takes longer than `interval` delays the next."""
+    return min(_MOST_FOR_ONE_SAMPLE, max(_LEAST_FOR_ONE_SAMPLE, 0.9 * interval))
 
 
 def _kinds(found: Step) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import psycopg
 import pymysql
 import pytest
 
+from dbvigil.monitoring.watch import sample_limit
 from dbvigil.sandbox import Certificates, PrivateServer
 from tests.support.disks import fill
 from tests.support.servers import (
@@ -166,6 +168,31 @@ def test_a_server_that_hangs_or_dies_is_down_and_heals(
         watched.wait_for(lambda: watched.samples("shop") > seen)  # noqa: B023 - called before the next round
     assert_punctual(watched)
     assert_no_secret(watched)
+
+
+def test_a_server_that_needs_two_seconds_for_its_answers_is_not_down(
+    watched: Service, private_server: PrivateServers
+) -> None:
+    server = private_server("mariadb-10.11")
+    add(watched, "busy", monitoring_url(server))
+    watched.start_monitor("--interval", "1")
+    wait_up(watched, "busy", True)
+    held_up = 0.0
+    for _ in range(3):
+        before, began = watched.samples("busy"), time.monotonic()
+        server.pause()
+        time.sleep(2)
+        server.resume()
+        held_up = max(held_up, time.monotonic() - began)
+        watched.wait_for(partial(sampled, watched, "busy", before + 2), what="it is not sampled again")
+    times = watched.sample_times("busy")
+    assert max(later - earlier for earlier, later in pairwise(times)) > 1.5, "no sample had to wait"
+    # Where this test itself is held up for as long as a sample may take, the server is down indeed.
+    assert held_up > sample_limit(INTERVAL) - 1 or "busy is down" not in watched.log()
+
+
+def sampled(service: Service, alias: str, times: int) -> bool:
+    return service.samples(alias) >= times
 
 
 def test_too_many_connections_is_named(
