@@ -22,11 +22,7 @@ def levels(hold: float = 1) -> Mapping[str, str]:
 
     Both levels are one, so that connections which come and go one by one while a sample is taken make no other severity.
     """
-    rules = {
-        METRIC: {"hold": hold, "critical_hold": hold, "keep": 1},
-        # On a busy machine a sample may take longer than an interval of a second allows, which is an alert of its own.
-        "up": {"enabled": False},
-    }
+    rules = {METRIC: {"hold": hold, "critical_hold": hold, "keep": 1}}
     return {
         "DB_ALERT_RULES": json.dumps(rules),
         # Dry runs would be events of the alert; these tests are about others.
