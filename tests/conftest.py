@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.support.disks",
     "tests.support.postgres",
     "tests.support.receiver",
+    "tests.support.rendering",
     "tests.support.servers",
     "tests.support.service",
     "tests.support.api",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -128,22 +126,6 @@ def test_a_monitor_that_is_killed_while_an_alert_fires_is_followed(
 # -- two monitors, one stopped and continued
 
 
-def stop_between_writes(service: Service, process: subprocess.Popen[str]) -> None:
-    """SIGSTOP, and not while it holds SQLite's one write lock: that would stop the database for everyone, whoever monitors."""
-    while True:
-        process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-        beside = sqlite3.connect(service.home / "dbvigil.sqlite3", timeout=0.5, isolation_level=None)
-        try:
-            beside.execute("BEGIN IMMEDIATE")
-            beside.execute("ROLLBACK")
-            return
-        except sqlite3.OperationalError:
-            process.send_signal(signal.SIGCONT)
-        finally:
-            beside.close()
-
-
 @pytest.mark.timeout(600)
 def test_a_monitor_that_was_stopped_for_a_minute_writes_and_tells_nothing_afterwards(
     shop: Service, receiver: Receiver, mariadb: PrivateServer
@@ -155,7 +137,7 @@ def test_a_monitor_that_was_stopped_for_a_minute_writes_and_tells_nothing_afterw
     def stop(number: int) -> None:
         """With the first message's bytes sent and no answer come: it is claimed, and the claim is the zombie's."""
         if told(receiver) and not stopped_at:
-            stop_between_writes(shop, zombie)
+            shop.stop_between_writes(zombie)
             stopped_at.append(time.monotonic())
 
     receiver.before_answer = stop

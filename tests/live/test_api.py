@@ -6,9 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from dbvigil.sandbox import PrivateServer
+from tests.support.blocked import until_alone
 from tests.support.servers import monitoring_url
 from tests.support.service import Service
-from tests.support.waiting import wait_for
 from tests.support.web import Web
 
 POLLED = ("health/", "metrics/", "dashboard/", "metrics/shop/history/", "config/")
@@ -18,14 +18,7 @@ def questions(server: PrivateServer) -> Callable[[], int]:
     """How many statements the server has been sent, over one connection, this one included. Waits until it is the only one."""
     connection = server.connect()
 
-    def alone() -> bool:
-        with connection.cursor() as cursor:
-            return not cursor.execute(
-                "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND COMMAND <> 'Daemon'"
-            )
-
-    # A connection that was closed counts until the server has noticed, and its end is a question too.
-    wait_for(alone, "the end of the other connections")
+    until_alone(connection)
 
     def ask() -> int:
         with connection.cursor() as cursor:

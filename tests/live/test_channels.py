@@ -28,6 +28,7 @@ from dbvigil.channels.sample import sample_alert
 from dbvigil.channels.slack import Slack
 from dbvigil.channels.transport import Undelivered, post
 from dbvigil.channels.webhook import Webhook
+from tests.support import ports
 from tests.support.sinks import SECRET_PATH, HttpSink, RawSink, SmtpSink, certificate_of
 from tests.support.waiting import BOUNDED, PATIENCE, wait_for
 
@@ -161,9 +162,7 @@ def test_a_body_that_is_read_is_bounded_in_time_and_size() -> None:
 
 
 def test_a_receiver_that_is_not_there() -> None:
-    # Held without listening, so that nobody else can be given the port meanwhile.
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+    with ports.hold() as taken:
         port = taken.getsockname()[1]
         found = Webhook(f"http://127.0.0.1:{port}{SECRET_PATH}").send(notice())
     assert found == Outcome(False, "the receiver refused the connection")

@@ -21,6 +21,7 @@ import pytest
 
 from dbvigil.monitoring.watch import sample_limit
 from dbvigil.sandbox import Certificates, PrivateServer
+from tests.support import ports
 from tests.support.disks import fill
 from tests.support.servers import (
     MONITORING_PASSWORD,
@@ -92,9 +93,8 @@ def silent_host() -> Iterator[tuple[str, int]]:
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """A port on which nobody listens; it is held, so that nobody else comes to."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
+    """A port on which nobody listens, or comes to."""
+    with ports.hold() as holder:
         yield int(holder.getsockname()[1])
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from dbvigil.monitoring.leases import LEASE_SECONDS
 from dbvigil.sandbox import PrivateServer
-from tests.live.test_alert_takeover import stop_between_writes
 from tests.support.servers import monitoring_url
 from tests.support.service import Service
 from tests.support.waiting import PATIENCE
@@ -129,7 +128,7 @@ def test_a_second_monitor_stands_by_and_takes_over_from_a_killed_one(shop: Servi
 def test_a_monitor_that_was_stopped_and_continued_writes_nothing(shop: Service) -> None:
     zombie = shop.start_monitor("--interval", "1")
     shop.wait_for(lambda: shop.samples("shop") >= 1)
-    stop_between_writes(shop, zombie)
+    shop.stop_between_writes(zombie)
     successor = shop.start_monitor("--interval", "1")
     shop.wait_for(lambda: f":{successor.pid}:" in shop.holder("shop"), 3 * LEASE_SECONDS)
     ((token,),) = shop.rows("SELECT token FROM dbvigil_targetstate WHERE alias = 'shop'")

@@ -53,8 +53,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, release: str, disk: SlowDisk)
 
 def observing(pair: Pair) -> Observer:
     observer = Observer(source=pair.source, replica=pair.replica)
-    # None of them hangs here, however long a busy machine takes.
-    observer.limits = dict.fromkeys(observer.limits, PATIENCE)
+    observer.be_patient()
     return observer
 
 

@@ -16,7 +16,7 @@ from tests.support.breaking import Fault, Pair
 from tests.support.observer import Observer, found
 from tests.support.partition import Partition, Unable
 from tests.support.servers import PrivateServers
-from tests.support.waiting import PATIENCE, wait_for
+from tests.support.waiting import wait_for
 
 SETTINGS = ("binlog_format", "no_primary_key", "retention_short")
 """What is not looked at with every sample, so that the fault has to be there at the first look."""
@@ -59,7 +59,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[Pai
 
 def observing(pair: Pair, hangs: str = "") -> Observer:
     made = Observer(source=pair.source, replica=pair.replica)
-    made.limits |= {alias: PATIENCE for alias in made.limits if alias != hangs}
+    made.be_patient(hangs=hangs)
     return made
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,12 +18,13 @@ from dbvigil.collectors.shipped import ALL
 from dbvigil.collectors.status import Status
 from dbvigil.errors import ConnectionLost, ServerError, ServerTimeout
 from dbvigil.sandbox import MONITORING_GRANTS, PrivateServer
-from dbvigil.sandbox.server import Connection
 from dbvigil.server import Server
-from dbvigil.types import ServerInfo
+from dbvigil.types import DatabaseMetrics, ServerInfo
+from tests.support import ports
+from tests.support.blocked import until_alone
 from tests.support.servers import PrivateServers, monitoring_url
 from tests.support.visits import Visits
-from tests.support.waiting import BOUNDED, wait_for
+from tests.support.waiting import BOUNDED
 
 # What each grant is for: the collectors that name it when it is missing.
 NEEDED_BY = {
@@ -44,18 +44,23 @@ NEEDED_BY = {
 }
 
 
+async def second_sample(visits: Visits) -> DatabaseMetrics:
+    """The figures of the second of two visits, which has rates; there is no third."""
+    try:
+        await visits.sample()
+        await asyncio.sleep(0.2)
+        return await visits.sample()
+    finally:
+        await visits.close()
+
+
 async def test_each_grant_missing_in_turn(any_server: PrivateServer) -> None:
     grants = MONITORING_GRANTS[any_server.flavor]
     assert set(grants) == set(NEEDED_BY[any_server.flavor])
     for missing in grants:
         any_server.create_user("curtailed", "some-password", [grant for grant in grants if grant != missing])
         visits = Visits(targets.parse_url("shop", any_server.url("curtailed", "some-password")))
-        try:
-            await visits.sample()
-            await asyncio.sleep(0.2)
-            figures = await visits.sample()
-        finally:
-            await visits.close()
+        figures = await second_sample(visits)
         refused = {failure.collector: failure for failure in figures.failures}
         assert set(refused) == NEEDED_BY[any_server.flavor][missing], missing
         for failure in refused.values():
@@ -72,29 +77,12 @@ async def test_each_grant_missing_in_turn(any_server: PrivateServer) -> None:
             assert figures.threads_running is None
 
 
-def alone(watcher: Connection) -> bool:
-    """Whether no other client is connected to the server."""
-    sql = """
-        SELECT COUNT(*) AS others FROM information_schema.PROCESSLIST
-         WHERE ID <> CONNECTION_ID() AND COMMAND <> 'Daemon' AND USER NOT IN ('system user', 'event_scheduler')"""
-    with watcher.cursor() as cursor:
-        cursor.execute(sql)
-        (row,) = cursor.fetchall()
-    return bool(row["others"] == 0)
-
-
 async def test_no_grants_at_all(any_server: PrivateServer) -> None:
     any_server.create_user("nobody", "some-password")
     visits = Visits(targets.parse_url("shop", any_server.url("nobody", "some-password")))
     with any_server.connect() as watcher:
-        # To go is a query as well, and a busy server may count it after its client has gone.
-        wait_for(lambda: alone(watcher), "the end of the connections that were there before")
-        try:
-            await visits.sample()
-            await asyncio.sleep(0.2)
-            figures = await visits.sample()
-        finally:
-            await visits.close()
+        until_alone(watcher)
+        figures = await second_sample(visits)
     assert figures.queries_rate == 0
     assert figures.selects_rate == 0
     assert figures.max_connections
@@ -283,9 +271,7 @@ async def test_another_hosts_figures_come_from_its_node_exporter(
 async def test_a_node_exporter_that_is_not_there_costs_the_hosts_figures_alone(
     mariadb: PrivateServer,
 ) -> None:
-    with socket.socket() as held:
-        # Nobody listens at a port that is held so, and nobody else gets it.
-        held.bind(("127.0.0.1", 0))
+    with ports.hold() as held:
         visits = Visits.of(mariadb, node_exporter=f"http://127.0.0.1:{held.getsockname()[1]}/metrics")
         try:
             figures = await visits.sample()

@@ -27,6 +27,7 @@ from dbvigil.errors import (
 from dbvigil.sandbox import Certificates, PrivateServer
 from dbvigil.server import Server
 from dbvigil.targets import Target, parse_url
+from tests.support import ports
 from tests.support.servers import (
     MONITORING_PASSWORD,
     MONITORING_USER,
@@ -419,9 +420,7 @@ async def test_too_many_connections(private_server: PrivateServers, release: str
 
 
 async def test_nobody_there() -> None:
-    # Bound, so that nobody else gets the port meanwhile, but not listening.
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+    with ports.hold() as taken:
         port = taken.getsockname()[1]
         for host in ("127.0.0.1", "localhost"):
             error = await failure(parse_url("t", f"mysql://u:{MONITORING_PASSWORD}@{host}:{port}/"))

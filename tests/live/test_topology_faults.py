@@ -73,8 +73,7 @@ async def broken_and_mended(topology: Topology, case: Case) -> None:
     pair = topology.pairs[case.pair]
     async with observing(topology) as observer:
         hangs = case.pair.split(" ")[0] if case.fault is PAUSED else ""
-        # Only of a server that hangs is it to be seen soon: a busy machine may hold up the others' samples.
-        observer.limits |= {alias: BOUNDED for alias in topology.servers if alias != hangs}
+        observer.be_patient(BOUNDED, hangs=hangs)
         await observer.until_found()
         if case.fault is CUT:
             await cut(topology, case, observer)

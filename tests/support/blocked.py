@@ -11,7 +11,7 @@ import pymysql
 
 from dbvigil.sandbox import PrivateServer
 from dbvigil.sandbox.server import Connection
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_for
 
 
 @contextmanager
@@ -49,6 +49,19 @@ def number_of(connection: Connection) -> int:
     number = connection.thread_id()  # type: ignore[no-untyped-call]
     assert isinstance(number, int)
     return number
+
+
+def until_alone(watcher: Connection) -> None:
+    """Waits until no other client is connected: a server counts one that has gone, and its goodbye as a query, when it comes to it."""
+
+    def alone() -> bool:
+        with watcher.cursor() as cursor:
+            return not cursor.execute(
+                "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND COMMAND <> 'Daemon'"
+                " AND USER NOT IN ('system user', 'event_scheduler')"
+            )
+
+    wait_for(alone, "the end of the other connections")
 
 
 def until(look: Callable[[], bool], what: str) -> None:

@@ -38,13 +38,16 @@ class Observer:
             )
             for alias, server in servers.items()
         }
-        self.limits = dict.fromkeys(servers, _SAMPLE_SECONDS)
-        """Seconds that a sample of each may take: a test raises those of servers that do not hang, which a busy machine may hold up."""
+        self._limits = dict.fromkeys(servers, _SAMPLE_SECONDS)
         self._courses = Courses()
         self._collectors = {alias: Collector() for alias in servers}
         self._snapshots: dict[str, Snapshot] = {}
         self.facts: dict[str, Facts] = {}
         self.metrics: dict[str, DatabaseMetrics] = {}
+
+    def be_patient(self, seconds: float = PATIENCE, *, hangs: str = "") -> None:
+        """Lets a sample take so long, but for that of a server that hangs: a busy machine may hold up the others."""
+        self._limits |= {alias: seconds for alias in self._limits if alias != hangs}
 
     async def round(self) -> Report:
         """One sample of each, all at once, and what is made of it."""
@@ -95,7 +98,7 @@ class Observer:
         sampler, now, moment = self._samplers[alias], datetime.now(UTC), monotonic()
         earlier = self.metrics.get(alias)
         try:
-            snapshot = await sampler.snapshot(now, moment, limit=self.limits[alias])
+            snapshot = await sampler.snapshot(now, moment, limit=self._limits[alias])
         except ServerError as error:
             return alias, rates.down(alias, now, error, earlier)
         self._courses.add(sampler.target, snapshot)

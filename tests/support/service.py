@@ -84,6 +84,21 @@ class Service:
         assert process.poll() is None, self.log()
         return process
 
+    def stop_between_writes(self, process: subprocess.Popen[str]) -> None:
+        """SIGSTOP, and not while it holds SQLite's one write lock: that would stop the database for everyone, whoever monitors."""
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            beside = sqlite3.connect(self.home / "dbvigil.sqlite3", timeout=0.5, isolation_level=None)
+            try:
+                beside.execute("BEGIN IMMEDIATE")
+                beside.execute("ROLLBACK")
+                return
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+            finally:
+                beside.close()
+
     def manage(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         """One `manage.py` command; its exit code is checked unless `expect` is None."""
         done = subprocess.run(

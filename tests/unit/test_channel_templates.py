@@ -28,10 +28,7 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SAMPLE = Notice("msg_1", "alert.fired", NOW, (sample_alert(NOW),), ({"page": "https://v.example/7"},))
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no time is given it is long: on a busy machine the process may take seconds until it renders."""
-    monkeypatch.setattr(render, "__kwdefaults__", {"seconds": PATIENCE})
+pytestmark = pytest.mark.usefixtures("patient_rendering")
 
 
 def workers() -> list[psutil.Process]:

@@ -21,24 +21,17 @@ from dbvigil.alerting.service import get_database_alerting
 from dbvigil.channels.base import Notice
 from dbvigil.channels.build import from_settings
 from dbvigil.channels.sample import sample_alert
-from dbvigil.channels.templates import context_of, preview, render
+from dbvigil.channels.templates import context_of, preview
 from dbvigil.channels.text import compose
 from dbvigil.checks import check_settings
 from dbvigil.models import AuditEvent, Episode
 from tests.support.api import BASE
 from tests.support.raised import HTML, fire
-from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("patient_rendering")]
 
 JSON = "application/json"
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "alert-channels.md"
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A template has long: on a busy machine the process may take seconds until it renders."""
-    monkeypatch.setattr(render, "__kwdefaults__", {"seconds": PATIENCE})
 
 
 @pytest.fixture
